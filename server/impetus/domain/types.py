@@ -1,0 +1,420 @@
+"""The values every layer speaks in. Frozen, without behaviour beyond what follows from their fields.
+
+Conventions: `path` is POSIX and relative to a workspace root unless the name says `absolute`; lines are 1-based and
+ranges of lines inclusive; byte and character offsets are 0-based and half-open; vectors are float32 of unit length.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from pathlib import Path
+
+# -- source structure ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A named thing that a file defines. `kind` uses the tags vocabulary: function, class, method, type, module …"""
+
+    name: str
+    kind: str
+    start: int  # bytes, of the whole definition, doc comment and decorators included
+    end: int
+    start_line: int
+    end_line: int
+    name_line: int  # the line that holds the name
+    scope: tuple[str, ...] = ()  # names of the enclosing definitions, outermost first
+    signature: str = ""  # one line
+    doc: str = ""  # first paragraph of the documentation, plain text
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A use of a name. `kind` uses the tags vocabulary: call, type, class, import …"""
+
+    name: str
+    kind: str
+    line: int
+    within: str = ""  # dotted name of the enclosing definition, "" at the top level
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What tree-sitter found in one file. Empty for plain text; partial, never absent, for broken code."""
+
+    definitions: tuple[Definition, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A verbatim byte slice of a file. The chunks of a file, joined in order, are the file.
+
+    `id` is the content address: blake2b over slice, header, language and chunker version (no path), 32 hex digits.
+    `header` is the context that is searched and embedded with the slice and never stored in it.
+    """
+
+    id: str
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+    scope: tuple[str, ...] = ()
+    signature: str = ""  # of the innermost definition that the slice continues, "" when the slice shows it itself
+    symbols: tuple[str, ...] = ()  # names of the definitions that begin in the slice
+    kind: str = "text"  # kind of the first definition that begins in the slice, else "code" or "text"
+
+    @property
+    def header(self) -> str:
+        """`Outer.Inner` and the signature, one per line; empty at the top level."""
+        return "\n".join(part for part in (".".join(self.scope), self.signature) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything the index keeps of one file's content; depends on the bytes and the language alone."""
+
+    blob: str  # content address of the file: blake2b over bytes, language and chunker version, 32 hex digits
+    language: str  # a folder of grammars/, or "text"
+    size: int
+    chunks: tuple[Chunk, ...]
+    outline: Outline
+
+
+# -- positions and documents -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text as a client has it open; wins over the file on disk. `key` is an absolute path, or a URI without one."""
+
+    key: str
+    text: str
+    version: int
+    language: str = "text"
+    dirty: bool = False  # differs from what was last saved
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place between two characters. `offset` counts characters (code points) of `document.text`."""
+
+    document: Document
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A range of lines of a document; a bare cursor selects its one line."""
+
+    document: Document
+    start_line: int
+    end_line: int
+
+
+# -- retrieval -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    text: str
+    limit: int = 10
+    paths: tuple[str, ...] = ()  # gitignore-style globs; empty means everywhere
+    languages: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()  # empty means every root of the session
+    per_file: int = 2  # at most so many hits of one file
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage as it stands in the text now (unsaved text included): `text` is lines `start_line` to `end_line`."""
+
+    root: Path
+    path: str
+    start_line: int
+    end_line: int
+    score: float  # in (0, 1], comparable within one result only
+    text: str
+    language: str = "text"
+    symbol: str = ""  # dotted name of what the passage defines or lies in
+    kind: str = "text"
+
+    @property
+    def absolute_path(self) -> Path:
+        return self.root / self.path
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolHit:
+    """A definition found by name or meaning."""
+
+    root: Path
+    path: str
+    definition: Definition
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceHit:
+    """A use of a symbol. `text` is the line, stripped."""
+
+    root: Path
+    path: str
+    reference: Reference
+    text: str = ""
+
+
+# -- ask, explain, chat ----------------------------------------------------------------------------------------------
+
+
+class Role(Enum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    text: str
+    history: tuple[Message, ...] = ()
+    selection: Selection | None = None  # what the person is looking at
+    limit: int = 8  # passages offered to the answer
+    paths: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A numbered passage of an answer: `[number]` in the text cites it."""
+
+    number: int
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class FinishReason(Enum):
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """First event of every answer, before any text."""
+
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Prompt tokens read so far; comes between Sources and the first Delta."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Last event. `model` names what wrote the answer; "extractive" when no model did.
+
+    `cited` lists the sources whose citation was checked against the text as it is now; `unverified` the numbers that
+    the answer cites but that name no source or one that changed meanwhile.
+    """
+
+    reason: FinishReason
+    model: str
+    usage: Usage = Usage()
+    cited: tuple[Source, ...] = ()
+    unverified: tuple[int, ...] = ()
+
+
+AnswerEvent = Sources | Progress | Delta | Finish
+
+
+# -- generation ------------------------------------------------------------------------------------------------------
+
+
+class Priority(IntEnum):
+    """Who may use the model next; lower goes first."""
+
+    TYPING = 0
+    CHAT = 1
+    INDEX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    max_tokens: int = 1024
+    temperature: float = 0.2
+    top_p: float = 0.95
+    top_k: int = 0  # 0: off
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()  # text ends before the first of these
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """Messages; the generator applies its model's own chat template."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPrompt:
+    """Raw continuation: no template, no special tokens."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """Another file's text offered to a completion."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfillPrompt:
+    """Fill in the middle; the generator renders its model family's own format (see `domain/fim.py`)."""
+
+    prefix: str
+    suffix: str
+    path: str = ""
+    context: tuple[ContextFile, ...] = ()  # stable parts first
+
+
+Prompt = ChatPrompt | TextPrompt | InfillPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Decoded text of one step; may be empty while a character is incomplete."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    reason: FinishReason
+    usage: Usage
+
+
+Step = Prefill | Piece | End
+
+
+# -- completion ------------------------------------------------------------------------------------------------------
+
+
+class Shape(Enum):
+    """How much a completion may write."""
+
+    NONE = "none"
+    LINE = "line"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Text to put in place of the characters `start` to `end` of the document at `version`."""
+
+    text: str
+    start: int
+    end: int
+    version: int
+    model: str
+
+
+# -- state shown to people -------------------------------------------------------------------------------------------
+
+
+class Health(Enum):
+    OK = "ok"
+    WARNING = "warning"  # works, degraded; `message` says how
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that went wrong and was survived: which file or part, and a sentence that says what to do."""
+
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """Counts of one root. `total` is 0 until the scan has counted; `rate` is files per second."""
+
+    root: Path
+    phase: str  # "scanning", "indexing", "storing", "ready", "failed"
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    files: int = 0
+    chunks: int = 0
+    failed: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One configured model. `state`: "ready", "not loaded", "loading", "missing", "failed", "none"."""
+
+    role: str  # "chat", "completion", "embedding"
+    id: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    health: Health
+    message: str
+    indexes: tuple[IndexProgress, ...] = ()
+    models: tuple[ModelState, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is left out of the index and the reason, as shown by `impetus index --dry-run`."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What one walk over a root found. `files` maps paths to (size in bytes, modification time in ns)."""
+
+    root: Path
+    files: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    skipped: tuple[SkippedFile, ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,79 @@
+"""Every error that Impetus raises on purpose.
+
+    ImpetusError
+    ├── BadRequest              the caller asked for something that makes no sense; names the parameter
+    │   └── ContextOverflow     the prompt does not fit the model's context
+    ├── NotFound                a file, document, workspace or model that is not there
+    ├── Busy                    too much is waiting; try again in `retry_after` seconds
+    ├── Denied                  no key, wrong key, wrong host
+    ├── IndexFailed             the index cannot be read or written
+    │   ├── IndexLocked         another process owns this index
+    │   └── IndexCorrupt        its files are damaged; building it anew mends it
+    ├── ModelError              a model is missing, broken or failed while running
+    │   └── ModelUnavailable    none is configured for this job
+    └── EngineStopped           the engine is shutting down
+
+Messages are for the person at the editor: what happened, why, what to do; no final dot. Foreign exceptions are turned
+into these at the adapter that met them; each surface maps these once to its own codes.
+"""
+
+
+class ImpetusError(Exception):
+    """Base class; `str(error)` may be shown to a person as it stands."""
+
+
+class BadRequest(ImpetusError):
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class ContextOverflow(BadRequest):
+    """`limit` and `requested` count tokens."""
+
+    def __init__(self, limit: int, requested: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {limit} tokens. However, you requested {requested} tokens; "
+            "the request exceeds the available context size",
+            parameter="messages",
+        )
+        self.limit = limit
+        self.requested = requested
+
+
+class NotFound(ImpetusError):
+    pass
+
+
+class Busy(ImpetusError):
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Denied(ImpetusError):
+    pass
+
+
+class IndexFailed(ImpetusError):
+    pass
+
+
+class IndexLocked(IndexFailed):
+    pass
+
+
+class IndexCorrupt(IndexFailed):
+    pass
+
+
+class ModelError(ImpetusError):
+    pass
+
+
+class ModelUnavailable(ModelError):
+    pass
+
+
+class EngineStopped(ImpetusError):
+    pass

@@ -1,0 +1,1 @@
+"""Use cases. They know the domain and its ports, never an adapter and never a protocol."""
