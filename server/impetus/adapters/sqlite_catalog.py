@@ -1,0 +1,198 @@
+"""The read side of the catalog in SQLite; any number of threads and processes may read beside the one writer (WAL).
+
+The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decides nothing about what a term is.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from impetus.adapters import sqlite_schema
+from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedReference
+from impetus.domain.types import Chunk, Definition, Outline, Reference
+from impetus.errors import IndexCorrupt, IndexFailed
+
+T = TypeVar("T")
+
+#: SQLite's limit on variables is 32,766; smaller slices keep statements cheap to prepare.
+_SLICE = 500
+
+_DEFINITION = 'd.name, d.kind, d.start, d."end", d.start_line, d.end_line, d.name_line, d.scope, d.signature, d.doc'
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """SQLite's errors become ours. A damaged file is a bare DatabaseError, everything else has a class of its own."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise IndexFailed(
+            f"The index cannot be used: {error}. Free disk space or check the rights of its folder"
+        ) from error
+    except sqlite3.Error as error:
+        raise IndexCorrupt(f"The index is damaged ({error}) and has to be built anew") from error
+
+
+def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for i in range(0, len(items), _SLICE):
+        yield items[i : i + _SLICE]
+
+
+def marks(items: Sequence[object]) -> str:
+    return ",".join("?" * len(items))
+
+
+class SqliteCatalogReader:
+    """Implements `CatalogReader`. Opens one connection per calling thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def _db(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = sqlite_schema.connect(self._path, read_only=True)
+            self._connections.append(connection)
+        return connection
+
+    def _roots(self, roots: Sequence[Path]) -> dict[int, Path]:
+        rows = self._db().execute(
+            f"SELECT id, path FROM roots WHERE path IN ({marks(roots)})", [str(root) for root in roots]
+        )
+        return {number: Path(path) for number, path in rows}
+
+    def lexical(self, terms: Sequence[str], limit: int) -> list[tuple[str, float]]:
+        if not terms:
+            return []
+        match = " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
+        with failures():
+            rows = self._db().execute(
+                "SELECT c.key, -found.score FROM"
+                " (SELECT rowid, rank AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?) found"
+                " JOIN chunks c ON c.id = found.rowid ORDER BY found.score",
+                (match, limit),
+            )
+            return rows.fetchall()
+
+    def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """Number of chunks in the lexical index, and of those that hold each term."""
+        with failures():
+            db = self._db()
+            total = db.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            rows = db.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", list(terms))
+            return total, dict(rows.fetchall())
+
+    def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
+        found: list[Placed] = []
+        with failures():
+            numbers = self._roots(roots)
+            for part in slices(chunk_ids):
+                rows = self._db().execute(
+                    'SELECT f.root, f.path, f.size, f.mtime_ns, b.key, b.language, c.key, p.start, p."end",'
+                    " p.start_line, p.end_line, c.scope, c.signature, c.symbols, c.kind"
+                    " FROM chunks c JOIN blob_chunks p ON p.chunk = c.id JOIN blobs b ON b.id = p.blob"
+                    " JOIN files f ON f.blob = b.id"
+                    f" WHERE c.key IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
+                    [*part, *numbers],
+                )
+                found += [_placed(numbers, row) for row in rows]
+        return found
+
+    def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
+        found: list[PlacedDefinition] = []
+        with failures():
+            numbers = self._roots(roots)
+            for part in slices(names):
+                rows = self._db().execute(
+                    f"SELECT f.root, f.path, {_DEFINITION} FROM definitions d JOIN files f ON f.blob = d.blob"
+                    f" WHERE d.name COLLATE NOCASE IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
+                    [*part, *numbers],
+                )
+                found += [PlacedDefinition(numbers[root], path, _definition(rest)) for root, path, *rest in rows]
+        return found
+
+    def definitions_like(self, part: str, roots: Sequence[Path], limit: int) -> list[PlacedDefinition]:
+        pattern = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        with failures():
+            numbers = self._roots(roots)
+            rows = self._db().execute(
+                f"SELECT f.root, f.path, {_DEFINITION} FROM definitions d JOIN files f ON f.blob = d.blob"
+                f" WHERE d.name LIKE ? ESCAPE '\\' AND f.root IN ({marks(list(numbers))})"
+                " ORDER BY d.name NOT LIKE ? ESCAPE '\\', length(d.name), f.path LIMIT ?",
+                [f"%{pattern}%", *numbers, f"{pattern}%", limit],
+            )
+            return [PlacedDefinition(numbers[root], path, _definition(rest)) for root, path, *rest in rows]
+
+    def references(self, name: str, roots: Sequence[Path], limit: int) -> list[PlacedReference]:
+        with failures():
+            numbers = self._roots(roots)
+            rows = self._db().execute(
+                "SELECT f.root, f.path, r.name, r.kind, r.line, r.within FROM refs r JOIN files f ON f.blob = r.blob"
+                f" WHERE r.name = ? AND f.root IN ({marks(list(numbers))}) ORDER BY f.path, r.line LIMIT ?",
+                [name, *numbers, limit],
+            )
+            return [PlacedReference(numbers[root], path, Reference(*rest)) for root, path, *rest in rows]
+
+    def outline(self, root: Path, path: str) -> Outline | None:
+        with failures():
+            db = self._db()
+            row = db.execute(
+                "SELECT f.blob FROM files f JOIN roots r ON r.id = f.root WHERE r.path = ? AND f.path = ?",
+                (str(root), path),
+            ).fetchone()
+            if row is None or row[0] is None:
+                return None
+            definitions = db.execute(f"SELECT {_DEFINITION} FROM definitions d WHERE d.blob = ? ORDER BY d.start", row)
+            references = db.execute("SELECT name, kind, line, within FROM refs WHERE blob = ? ORDER BY line", row)
+            return Outline(tuple(map(_definition, definitions)), tuple(Reference(*r) for r in references))
+
+    def paths(self, root: Path) -> dict[str, str]:
+        with failures():
+            rows = self._db().execute(
+                "SELECT f.path, b.language FROM files f JOIN roots r ON r.id = f.root JOIN blobs b ON b.id = f.blob"
+                " WHERE r.path = ?",
+                (str(root),),
+            )
+            return dict(rows.fetchall())
+
+    def counts(self, root: Path) -> CatalogCounts:
+        with failures():
+            db = self._db()
+            languages = dict(
+                db.execute(
+                    "SELECT b.language, count(*) FROM files f JOIN roots r ON r.id = f.root"
+                    " JOIN blobs b ON b.id = f.blob WHERE r.path = ? GROUP BY b.language ORDER BY 2 DESC, 1",
+                    (str(root),),
+                ).fetchall()
+            )
+            chunks = db.execute(
+                "SELECT count(*) FROM files f JOIN roots r ON r.id = f.root JOIN blob_chunks p ON p.blob = f.blob"
+                " WHERE r.path = ?",
+                (str(root),),
+            ).fetchone()[0]
+            return CatalogCounts(sum(languages.values()), chunks, languages)
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split("\n")) if joined else ()
+
+
+def _placed(roots: Mapping[int, Path], row: Sequence[Any]) -> Placed:
+    root, path, size, mtime, blob, language, key, start, end, first, last, scope, signature, names, kind = row
+    chunk = Chunk(key, start, end, first, last, _names(scope), signature, _names(names), kind)
+    return Placed(roots[root], path, language, FileState(size, mtime, blob), chunk)
+
+
+def _definition(row: Sequence[Any]) -> Definition:
+    name, kind, start, end, first, last, name_line, scope, signature, doc = row
+    return Definition(name, kind, start, end, first, last, name_line, _names(scope), signature, doc)

@@ -1,0 +1,127 @@
+"""Tables of the catalog and how a database file is opened. One file per repository, shared by its worktrees.
+
+Contents and places are kept apart: `blobs` with everything that follows from them (chunks, definitions, references,
+terms), and `files`, the map from a root's paths to blobs. An edit, a move, a branch switch or a second worktree
+changes `files` and adds the blobs that are new; nothing else.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from impetus.errors import IndexCorrupt, IndexFailed
+
+#: Raised when the tables change; an older catalog is derived data and is simply built anew.
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE roots (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+CREATE TABLE blobs (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    language TEXT NOT NULL,
+    unused_since REAL                      -- seconds since the epoch; NULL while a file has this content
+);
+CREATE TABLE files (
+    root INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    blob INTEGER,                          -- NULL: seen, and left out because of its content
+    PRIMARY KEY (root, path)
+) WITHOUT ROWID;
+CREATE INDEX files_by_blob ON files (blob);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    scope TEXT NOT NULL,                   -- names joined by a newline
+    signature TEXT NOT NULL,
+    symbols TEXT NOT NULL,                 -- names joined by a newline
+    kind TEXT NOT NULL,
+    terms BLOB NOT NULL                    -- zlib; what `lexicon` was given, which it wants back on deletion
+);
+CREATE TABLE blob_chunks (
+    blob INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    chunk INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    start_line INTEGER NOT NULL,
+    end_line INTEGER NOT NULL,
+    PRIMARY KEY (blob, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX blob_chunks_by_chunk ON blob_chunks (chunk);
+CREATE TABLE definitions (
+    blob INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    start_line INTEGER NOT NULL,
+    end_line INTEGER NOT NULL,
+    name_line INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    doc TEXT NOT NULL
+);
+CREATE INDEX definitions_by_name ON definitions (name COLLATE NOCASE);
+CREATE INDEX definitions_by_blob ON definitions (blob);
+CREATE TABLE refs (
+    blob INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    within TEXT NOT NULL
+);
+CREATE INDEX refs_by_name ON refs (name);
+CREATE INDEX refs_by_blob ON refs (blob);
+CREATE VIRTUAL TABLE lexicon USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);
+"""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a catalog; create it when missing, start over when its version is another. Raises IndexFailed."""
+    try:
+        connection = _open(path, read_only)
+        if read_only:
+            return connection
+        if _version(connection) != SCHEMA_VERSION:
+            connection.close()
+            remove(path)
+            connection = _open(path, read_only)
+            with connection:
+                connection.executescript(SCHEMA)
+                connection.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
+        return connection
+    except sqlite3.OperationalError as error:
+        raise IndexFailed(f"The catalog {path} cannot be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise IndexCorrupt(f"The catalog {path} is damaged: {error}") from error
+
+
+def remove(path: Path) -> None:
+    """Delete a catalog with its write-ahead log."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _open(path: Path, read_only: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+    if read_only:
+        connection.execute("PRAGMA query_only = 1")
+    else:
+        connection.execute("PRAGMA journal_mode = WAL")
+    # A power cut may lose the last transactions, never the file's consistency: the next scan redoes them.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -16000")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
+    if not tables:
+        return -1
+    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    return int(row[0]) if row else -1

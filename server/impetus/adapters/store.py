@@ -1,0 +1,64 @@
+"""Where an index lies and who owns it: one folder per repository, one owning process at a time."""
+
+import shutil
+from hashlib import blake2b
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from impetus.adapters import git
+from impetus.adapters.chroma_store import ChromaStore
+from impetus.adapters.sqlite_catalog import SqliteCatalogReader
+from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
+from impetus.domain.ports import Embedder
+from impetus.errors import IndexFailed
+
+CATALOG = "catalog.sqlite"
+_LOCK = "lock"
+
+
+def folder_for(home: Path, root: Path) -> Path:
+    """Worktrees and subfolders of one git repository share an index; any other folder has its own."""
+    found = git.repository(root)
+    owner = found.common_dir if found else root
+    name = found.top.name if found else root.name
+    return home / "index" / f"{name or 'root'}-{blake2b(str(owner).encode(), digest_size=6).hexdigest()}"
+
+
+class OpenStore:
+    """The adapters of one index folder. Owns the folder unless another process does; then it only reads."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IndexFailed(f"The index folder {folder} cannot be made: {error.strerror}") from error
+        self._lock = FileLock(folder / _LOCK)
+        try:
+            self._lock.acquire(timeout=0)  # the operating system lets go of it when the process dies
+            self.owned = True
+        except Timeout:
+            self.owned = False
+        try:
+            self.writer = SqliteCatalogWriter(folder / CATALOG) if self.owned else None
+            self.reader = SqliteCatalogReader(folder / CATALOG)
+            self.vectors = ChromaStore(folder, embedder.id, embedder.dimensions, read_only=not self.owned)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        self.reader.close()
+        if self.writer is not None:
+            self.writer.close()
+        self.vectors.close()
+        self._lock.release()
+
+
+def delete(folder: Path) -> None:
+    """Empty an index that is closed; it is derived data. The lock file stays: others may be waiting on it."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != _LOCK:
+            entry.unlink(missing_ok=True)

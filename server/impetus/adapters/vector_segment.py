@@ -1,0 +1,165 @@
+"""The fast segment of a vector store: durable at once (SQLite), searched exactly (numpy), emptied into Chroma behind.
+
+It also remembers every id that Chroma holds, so that membership never asks Chroma and a lost Chroma folder is noticed.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from impetus.adapters.sqlite_catalog import failures, marks, slices
+from impetus.domain.ports import Vectors
+from impetus.errors import IndexFailed
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vectors (
+    id TEXT PRIMARY KEY,
+    vector BLOB                            -- float16, little-endian; NULL once Chroma holds it; '' when there is none
+) WITHOUT ROWID;
+"""
+
+
+class VectorSegment:
+    """Thread-safe. Rows live in one growing matrix; a removed row is zeroed and reused."""
+
+    def __init__(self, path: Path, embedder_id: str, dimensions: int, *, read_only: bool = False) -> None:
+        self._lock = threading.Lock()
+        self.dimensions = dimensions
+        self._rows: dict[str, int] = {}
+        self._ids: list[str | None] = []
+        self._free: list[int] = []
+        self._matrix = np.zeros((0, dimensions), np.float32)
+        with failures():
+            self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+            if read_only:
+                self._db.execute("PRAGMA query_only = 1")
+            else:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.executescript(_SCHEMA)
+                self._claim(embedder_id)
+            self._load()
+
+    def _claim(self, embedder_id: str) -> None:
+        """Vectors of two embedders never meet: another owner's are dropped, they can be made again."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'embedder'").fetchone()
+        if row is not None and row[0] != embedder_id:
+            self._db.execute("DELETE FROM vectors")
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder_id,))
+
+    def _load(self) -> None:
+        rows = self._db.execute("SELECT id, vector FROM vectors WHERE length(vector) > 0").fetchall()
+        self._ids = [key for key, _ in rows]
+        self._rows = {key: i for i, (key, _) in enumerate(rows)}
+        flat = np.frombuffer(b"".join(vector for _, vector in rows), "<f2")
+        if flat.size != len(rows) * self.dimensions:
+            raise IndexFailed("The vectors of this index have another length than the embedder's")
+        self._matrix = flat.reshape(len(rows), self.dimensions).astype(np.float32)
+
+    def close(self) -> None:
+        with self._lock, failures():
+            self._db.close()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add_empty(self, ids: Sequence[str]) -> None:
+        """Texts without a single known word: remembered, so that nobody embeds them again."""
+        with self._lock, failures():
+            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, x'')", [(key,) for key in ids])
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        with self._lock, failures():
+            known = self._known(ids)
+            fresh = {key: i for i, key in enumerate(ids) if key not in known}
+            if not fresh:
+                return
+            chosen = vectors[list(fresh.values())]
+            halves = chosen.astype("<f2")
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(k, halves[i].tobytes()) for i, k in enumerate(fresh)]
+            )
+            self._db.execute("COMMIT")
+            self._append(list(fresh), chosen)
+
+    def _append(self, ids: list[str], vectors: Vectors) -> None:
+        short = len(self._rows) + len(ids) - len(self._matrix)
+        if short > 0:  # grow by half: amortised, and the tail stays zero, which scores 0
+            grown = np.zeros(
+                (len(self._matrix) + max(short, len(self._matrix) // 2, 1024), self.dimensions), np.float32
+            )
+            grown[: len(self._matrix)] = self._matrix
+            self._matrix = grown
+        for key, vector in zip(ids, vectors, strict=True):
+            if self._free:
+                row = self._free.pop()
+                self._ids[row] = key
+            else:
+                row = len(self._ids)
+                self._ids.append(key)
+            self._rows[key] = row
+            self._matrix[row] = vector
+
+    def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        with self._lock:
+            used = len(self._ids)
+            if not self._rows or limit <= 0:
+                return []
+            scores = self._matrix[:used] @ vector
+            ids = self._ids
+            count = min(limit + len(self._free), used)
+            best = np.argpartition(-scores, count - 1)[:count]
+            best = best[np.argsort(-scores[best], kind="stable")]
+            found = [(key, float(scores[row])) for row in best.tolist() if (key := ids[row]) is not None]
+        return found[:limit]
+
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        known: set[str] = set()
+        for part in slices(ids):
+            known.update(k for (k,) in self._db.execute(f"SELECT id FROM vectors WHERE id IN ({marks(part)})", part))
+        return known
+
+    def missing(self, ids: Sequence[str]) -> set[str]:
+        with self._lock, failures():
+            return set(ids) - self._known(ids)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        with self._lock, failures():
+            for part in slices(ids):
+                self._db.execute(f"DELETE FROM vectors WHERE id IN ({marks(part)})", part)
+            self._drop(ids)
+
+    def _drop(self, ids: Sequence[str]) -> None:
+        for key in ids:
+            row = self._rows.pop(key, None)
+            if row is not None:
+                self._ids[row] = None
+                self._matrix[row] = 0.0
+                self._free.append(row)
+
+    def oldest(self, count: int) -> tuple[list[str], Vectors]:
+        """Some ids that are not in Chroma yet, with their vectors."""
+        with self._lock:
+            ids = list(self._rows)[:count]
+            return ids, self._matrix[[self._rows[key] for key in ids]]
+
+    def moved(self, ids: Sequence[str]) -> None:
+        """Chroma holds these now."""
+        with self._lock, failures():
+            for part in slices(ids):
+                self._db.execute(f"UPDATE vectors SET vector = NULL WHERE id IN ({marks(part)})", part)
+            self._drop(ids)
+
+    def in_chroma(self) -> list[str]:
+        with self._lock, failures():
+            return [key for (key,) in self._db.execute("SELECT id FROM vectors WHERE vector IS NULL")]
+
+    def count_in_chroma(self) -> int:
+        with self._lock, failures():
+            count: int = self._db.execute("SELECT count(*) FROM vectors WHERE vector IS NULL").fetchone()[0]
+            return count

@@ -1,0 +1,196 @@
+"""What kind of question a search text is, and the terms it is looked up by."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from impetus.domain.tokens import WORD, parts, terms
+from impetus.languages import TEXT, detect
+
+
+class Kind(Enum):
+    SYMBOL = "symbol"  # one identifier, perhaps qualified: `Session.send`, `std::vec`
+    PATH = "path"  # names a file or folder
+    ERROR = "error"  # an error message or stack trace
+    MIXED = "mixed"  # prose with an identifier in it
+    PROSE = "prose"
+
+
+#: English words that stand in questions, not in the code that answers them.
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "over",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "under",
+        "up",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "code",
+        "function",
+        "functions",
+        "method",
+        "methods",
+        "class",
+        "classes",
+        "find",
+        "show",
+        "explain",
+        "work",
+        "works",
+        "working",
+        "happen",
+        "happens",
+        "used",
+        "implemented",
+        "implementation",
+        "implement",
+        "handled",
+        "handle",
+        "handles",
+    ]
+)
+
+_QUALIFIED = re.compile(r"[\w$@!?]+(?:(?:\.|::|->|#|/)[\w$!?]+)*(?:\(\))?")
+_IDENTIFIER = re.compile(r"[a-z0-9]+[A-Z]|[A-Z][a-z0-9]+[A-Z]|[A-Z]{2,}[a-z]|\w_\w|^_\w|::|\w\.\w|\(\)")
+_PATH = re.compile(r"[\w@.+-]*(?:/[\w@.+-]+)+/?")
+_ERROR = re.compile(
+    r"Traceback \(most recent|^\s*File \"[^\"]+\", line \d+|^\s+at .+[(:]|panicked at|Exception\b|\bError:|"
+    r"error\[E\d+\]|^\s*(?:fatal|error):",
+    re.MULTILINE,
+)
+_FILE_IN_ERROR = re.compile(r"[\w@.+/\\-]+\.[A-Za-z]{1,4}(?=[\"':,)]|$)")
+_TESTS = re.compile(r"\b(?:tests?|specs?|fixtures?|mocks?|assert\w*)\b", re.IGNORECASE)
+_EXAMPLES = re.compile(
+    r"\b(?:examples?|demos?|samples?|benchmarks?|tutorials?|docs?|documentation|readme)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    text: str
+    kind: Kind
+    terms: tuple[str, ...]  # distinct, for the lexical index
+    identifiers: tuple[str, ...]  # last parts of the names that stand in the query, as written
+    qualifiers: tuple[str, ...]  # the parts before them: `Session` of `Session.send`
+    paths: tuple[str, ...]  # file names and paths that stand in the query, lower case
+    wants_tests: bool
+    wants_examples: bool
+
+
+def parse(text: str) -> ParsedQuery:
+    """Classify and cut up; never fails."""
+    text = text.strip()
+    kind = _kind(text)
+    names = [name for name in _QUALIFIED.findall(text) if kind is Kind.SYMBOL or _IDENTIFIER.search(name)]
+    pieces = [[p for p in re.split(r"\.|::|->|#|/|\(\)", name) if p] for name in names]
+    found = tuple(terms(text))
+    useful = tuple(term for term in dict.fromkeys(found) if term not in STOP_WORDS)
+    return ParsedQuery(
+        text=text,
+        kind=kind,
+        terms=useful or tuple(dict.fromkeys(found)),
+        identifiers=tuple(dict.fromkeys(p[-1] for p in pieces if p)),
+        qualifiers=tuple(dict.fromkeys(q for p in pieces for q in p[:-1])),
+        paths=tuple(dict.fromkeys(m.lower().replace("\\", "/") for m in _paths(text, kind))),
+        wants_tests=bool(_TESTS.search(text)),
+        wants_examples=bool(_EXAMPLES.search(text)),
+    )
+
+
+def _kind(text: str) -> Kind:
+    if _ERROR.search(text) and (" " in text or "\n" in text):
+        return Kind.ERROR
+    if not re.search(r"\s", text):
+        if _is_path(text):
+            return Kind.PATH
+        if _QUALIFIED.fullmatch(text):
+            return Kind.SYMBOL
+    if any(_IDENTIFIER.search(word) for word in text.split()):
+        return Kind.MIXED
+    return Kind.PROSE
+
+
+def _is_path(word: str) -> bool:
+    """`a/b` and `utils.py` are paths, `Session.send` is not: only a known ending makes a file."""
+    return bool(_PATH.fullmatch(word)) or ("." in word and detect(word) != TEXT)
+
+
+def _paths(text: str, kind: Kind) -> list[str]:
+    if kind is Kind.PATH:
+        return [text.strip("/")]
+    if kind is Kind.ERROR:
+        return _FILE_IN_ERROR.findall(text)
+    return [word for word in text.split() if _is_path(word)]
+
+
+def name_parts(names: tuple[str, ...]) -> frozenset[str]:
+    """The lower-case parts of some identifiers."""
+    return frozenset(part for name in names for word in WORD.findall(name) for part in parts(word))

@@ -1,0 +1,222 @@
+"""What all clients of one process share: the indexes, the models, the status. Sessions are its clients' views."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impetus.config import Settings
+from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, Vectors, Watcher
+from impetus.domain.types import EngineStatus, Health, ModelState, Problem, ScanReport, SkippedFile
+from impetus.errors import EngineStopped, ModelError, NotFound
+from impetus.services.assistant import Assistant
+from impetus.services.completer import Completer
+from impetus.services.models import ModelRole, Models
+from impetus.services.repository import Repository
+from impetus.services.retriever import Retriever
+from impetus.services.root_index import RootIndex
+
+log = logging.getLogger(__name__)
+
+#: The status is told at most this often, in seconds; the last change is never lost.
+_STATUS_INTERVAL = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters an engine works with; made by the composition root."""
+
+    files: FileSource
+    embedder: Embedder
+    analyzer: Analyzer
+    watcher: Watcher | None
+    models: Models
+    repository_for: Callable[[Path], Repository]
+
+
+class Engine:
+    def __init__(self, settings: Settings, parts: Parts, problems: Sequence[str] = ()) -> None:
+        self.settings = settings
+        self._parts = parts
+        self._problems = tuple(Problem("settings", message) for message in problems)
+        self._repositories: dict[str, Repository] = {}
+        self._indexes: dict[Path, RootIndex] = {}
+        self._listeners: list[Callable[[EngineStatus], None]] = []
+        self._telling: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale)
+        self.assistant = Assistant(self.retriever, parts.models, settings.chat, parts.files)
+        self.completer = Completer(parts.models, self.retriever, settings.completion)
+
+    @property
+    def embedding_id(self) -> str:
+        return self._parts.embedder.id
+
+    # -- roots ---------------------------------------------------------------------------------------------------------
+
+    async def open_root(self, root: Path, first: Callable[[], set[str]]) -> None:
+        """Index and watch `root` (absolute); returns at once, the index follows. Opening again only counts."""
+        self._check_open()
+        if not await asyncio.to_thread(root.is_dir):
+            raise NotFound(f"The folder {root} does not exist; open one that does")
+        index = self._indexes.get(root)
+        if index is None:
+            repository = self._parts.repository_for(root)
+            repository = self._repositories.setdefault(repository.key, repository)
+            index = self._indexes[root] = RootIndex(
+                root,
+                repository,
+                self._parts.files,
+                self._parts.embedder,
+                self._parts.analyzer,
+                self._parts.watcher if self.settings.index.watch else None,
+                self.settings.index,
+                self._changed,
+            )
+            repository.users += 1
+            await repository.open()
+            if self.settings.index.enable:
+                index.start()
+        index.users += 1
+        index.open_first = first
+
+    async def close_root(self, root: Path) -> None:
+        index = self._indexes.get(root)
+        if index is None:
+            return
+        index.users -= 1
+        if index.users > 0:
+            return
+        del self._indexes[root]
+        await index.close()
+        repository = index.repository
+        repository.users -= 1
+        if repository.users == 0:
+            del self._repositories[repository.key]
+            await repository.close()
+        self._changed()
+
+    def index(self, root: Path) -> RootIndex:
+        try:
+            return self._indexes[root]
+        except KeyError:
+            raise NotFound(f"{root} is not an open workspace folder; open it first") from None
+
+    async def rebuild(self, root: Path) -> None:
+        index = self.index(root)
+        await index.repository.rebuild("Asked for")
+        for other in self._indexes.values():
+            if other.repository is index.repository:
+                other.note([other.root])
+
+    async def counts(self, root: Path) -> CatalogCounts:
+        repository = self.index(root).repository
+        return await repository.run(lambda: repository.store.reader.counts(root))
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        return await asyncio.to_thread(self._parts.embedder.embed, texts)
+
+    async def context_length(self, role: ModelRole) -> int | None:
+        """Tokens that fit into a model's context; None when no usable model has the role."""
+        try:
+            return await asyncio.to_thread(self._parts.models.context_length, role)
+        except ModelError:
+            return None
+
+    async def dry_run(self, root: Path) -> ScanReport:
+        """What an index of `root` would hold, content rules applied, nothing written."""
+
+        def look() -> ScanReport:
+            report = self._parts.files.scan(root)
+            kept, skipped, problems = dict(report.files), list(report.skipped), list(report.problems)
+            for path in report.files:
+                try:
+                    reason = self._parts.files.reject(path, self._parts.files.read(root, path))
+                except NotFound as error:
+                    problems.append(Problem(path, str(error)))
+                    continue
+                if reason:
+                    del kept[path]
+                    skipped.append(SkippedFile(path, reason))
+            return ScanReport(root, kept, tuple(sorted(skipped, key=lambda s: s.path)), tuple(problems))
+
+        return await asyncio.to_thread(look)
+
+    def _repository_of(self, root: Path) -> Repository | None:
+        index = self._indexes.get(root)
+        return index.repository if index else None
+
+    def _note_stale(self, path: Path) -> None:
+        for index in self._indexes.values():
+            if path.is_relative_to(index.root):
+                index.note([path])
+
+    # -- status --------------------------------------------------------------------------------------------------------
+
+    def status(self) -> EngineStatus:
+        indexes = tuple(index.progress for index in self._indexes.values())
+        problems = self._problems + tuple(p for r in self._repositories.values() for p in r.problems())
+        models = (
+            *self._parts.models.states(),
+            ModelState("embedding", self._parts.embedder.id, "ready"),
+        )
+        failed = [i for i in indexes if i.phase == "failed"]
+        broken = [m for m in models if m.state in ("failed", "missing")]
+        if failed:
+            return EngineStatus(Health.ERROR, failed[0].problems[0].message, indexes, models, problems)
+        if broken:
+            message = f"The {broken[0].role} model {broken[0].id} is not usable: {broken[0].detail}"
+            return EngineStatus(Health.WARNING, message, indexes, models, problems)
+        if problems:
+            return EngineStatus(Health.WARNING, problems[0].message, indexes, models, problems)
+        busy = [i for i in indexes if i.phase in ("scanning", "indexing")]
+        if busy:
+            done, total = sum(i.done for i in busy), sum(i.total for i in busy)
+            return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
+        files = sum(i.files for i in indexes)
+        return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)
+
+    def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        """Call `listener` on the event loop after changes, throttled; returns what ends it."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def _changed(self) -> None:
+        if self._telling is None and self._listeners:
+            self._telling = asyncio.get_running_loop().call_later(_STATUS_INTERVAL, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        status = self.status()
+        for listener in tuple(self._listeners):
+            try:
+                listener(status)
+            except Exception:
+                log.exception("a status listener failed")
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineStopped("Impetus is shutting down; start it again")
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._telling is not None:
+            self._telling.cancel()
+        for index in self._indexes.values():
+            await index.close()
+        await self._parts.models.close()
+        for repository in self._repositories.values():
+            await repository.close()
+        self._indexes.clear()
+        self._repositories.clear()

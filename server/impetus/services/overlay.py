@@ -1,0 +1,81 @@
+"""Unsaved text, searchable: open documents that differ from disk are analyzed in memory and compete with the index.
+
+Scores are made comparable: the same BM25 formula with the index's own statistics, the same embedder.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impetus.domain.digest import chunk_text, digest
+from impetus.domain.ports import Digest, Embedder, FileState, Placed, Vectors
+from impetus.domain.secrets import mask
+from impetus.domain.types import Document
+from impetus.services.workspace import View
+
+#: FTS5's constants (sqlite.org/fts5.html, "The bm25() function").
+_K1, _B = 1.2, 0.75
+#: Terms of an average chunk; only the overlay's own lengths are measured against it.
+_AVERAGE_TERMS = 150.0
+_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedChunk:
+    placed: Placed
+    terms: Counter[str]
+    vector: Vectors
+
+
+class Overlay:
+    """Analyses of dirty documents, kept by content."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._kept: dict[tuple[str, str], tuple[Digest, Vectors]] = {}
+
+    def chunks(self, view: View) -> list[UnsavedChunk]:
+        found: list[UnsavedChunk] = []
+        for document in view.documents.values():
+            place = view.locate(document.key) if document.dirty else None
+            if place is None:
+                continue
+            analysed, vectors = self._analyse(document)
+            analysis = analysed.analysis
+            state = FileState(analysis.size, 0, analysis.blob)
+            for chunk, terms, vector in zip(analysis.chunks, analysed.terms, vectors, strict=True):
+                placed = Placed(place[0], place[1], analysis.language, state, chunk)
+                found.append(UnsavedChunk(placed, Counter(terms.split()), vector))
+        return found
+
+    def _analyse(self, document: Document) -> tuple[Digest, Vectors]:
+        key = (document.language, document.text)
+        known = self._kept.get(key)
+        if known is None:
+            data = mask(document.text).encode("utf-8", "replace")
+            analysed = digest(data, document.language)
+            texts = [chunk_text(data, chunk) for chunk in analysed.analysis.chunks]
+            known = self._kept[key] = (analysed, self._embedder.embed(texts))
+            while len(self._kept) > _KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        return known
+
+
+def bm25(terms: Sequence[str], chunk: Counter[str], total: int, frequencies: Mapping[str, int]) -> float:
+    """BM25 as FTS5 computes it, with the index's document frequencies."""
+    length = chunk.total()
+    score = 0.0
+    for term in terms:
+        count = chunk[term]
+        if count:
+            df = frequencies.get(term, 0)
+            idf = max(1e-6, math.log((total - df + 0.5) / (df + 0.5))) if total else 1.0
+            score += idf * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / _AVERAGE_TERMS))
+    return score
+
+
+def dirty_paths(view: View) -> set[tuple[Path, str]]:
+    """Places whose indexed text is overridden by an open document."""
+    return {place for d in view.documents.values() if d.dirty and (place := view.locate(d.key)) is not None}

@@ -1,0 +1,79 @@
+"""The index of one repository: its store, the one thread that writes it, and how it is started over."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from impetus.domain.ports import CatalogReader, CatalogWriter, VectorStore
+from impetus.domain.types import Problem
+from impetus.errors import IndexCorrupt
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`writer` is None while another process keeps this index; then it is read as that process leaves it."""
+
+    reader: CatalogReader
+    writer: CatalogWriter | None
+    vectors: VectorStore
+    problems: Callable[[], tuple[Problem, ...]]
+    close: Callable[[], None]
+
+
+class Repository:
+    """Shared by all roots (worktrees, subfolders) of one repository."""
+
+    def __init__(self, key: str, open_store: Callable[[bool], Store]) -> None:
+        """`open_store(fresh)` opens the files, after deleting them when `fresh`."""
+        self.key = key
+        self.users = 0
+        self._open_store = open_store
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"index-{key[:8]}")
+        self._store: Store | None = None
+        self._rebuilt: Problem | None = None
+
+    @property
+    def store(self) -> Store:
+        assert self._store is not None, "open() comes first"
+        return self._store
+
+    def problems(self) -> tuple[Problem, ...]:
+        own = (self._rebuilt,) if self._rebuilt else ()
+        return own + (self._store.problems() if self._store else ())
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run blocking work on the index thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def open(self) -> None:
+        if self._store is None:
+            await self.run(self._open)
+
+    def _open(self) -> None:
+        if self._store is not None:
+            return
+        try:
+            self._store = self._open_store(False)
+        except IndexCorrupt as error:
+            self._start_over(str(error))
+
+    async def rebuild(self, reason: str) -> None:
+        """Delete the index and begin with an empty one; it is derived data."""
+        await self.run(lambda: self._start_over(reason))
+
+    def _start_over(self, reason: str) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._store = self._open_store(True)
+        self._rebuilt = Problem("index", f"{reason}; it was rebuilt from the files")
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self.run(self._store.close)
+            self._store = None
+        self._thread.shutdown(wait=True)

@@ -1,0 +1,198 @@
+"""The index of one root over time: takes noted paths, brings the index up to date, says how far it is."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from impetus.config import IndexSettings
+from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, Watcher
+from impetus.domain.types import IndexProgress, Problem
+from impetus.errors import ImpetusError, IndexCorrupt, IndexFailed
+from impetus.services.dirty import DirtySet
+from impetus.services.indexer import Changes, Indexer
+from impetus.services.repository import Repository
+
+log = logging.getLogger(__name__)
+
+_DAY = 86_400.0
+#: Problems kept for the status; the count of failures is exact all the same.
+_SHOWN_PROBLEMS = 20
+
+
+class RootIndex:
+    def __init__(
+        self,
+        root: Path,
+        repository: Repository,
+        files: FileSource,
+        embedder: Embedder,
+        analyzer: Analyzer,
+        watcher: Watcher | None,
+        settings: IndexSettings,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.root = root
+        self.repository = repository
+        self.users = 0
+        self.progress = IndexProgress(root, "scanning")
+        self.open_first: Callable[[], set[str]] = set  # paths to index before all others
+        self._files = files
+        self._embedder = embedder
+        self._analyzer = analyzer
+        self._watcher = watcher
+        self._settings = settings
+        self._on_change = on_change
+        self._dirty = DirtySet()
+        self._idle = asyncio.Event()
+        self._stop = threading.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self.note([self.root])
+        self._tasks.append(asyncio.create_task(self._run(), name=f"index {self.root}"))
+        if self._watcher is not None:
+            self._tasks.append(asyncio.create_task(self._watch(self._watcher), name=f"watch {self.root}"))
+
+    def note(self, paths: Iterable[Path]) -> None:
+        """Record paths that may have changed; nothing is read here."""
+        self._idle.clear()
+        self._dirty.note(paths)
+
+    async def idle(self) -> None:
+        """Until everything noted so far is in the index (or has failed)."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        self._stop.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._idle.set()
+
+    async def _watch(self, watcher: Watcher) -> None:
+        async with contextlib.aclosing(watcher.watch([self.root])) as batches:  # type: ignore[type-var]
+            async for paths in batches:
+                self.note(paths)
+
+    async def _run(self) -> None:
+        first = True
+        while True:
+            paths = await self._dirty.take()
+            try:
+                await self._bring_up_to_date(paths, heal=first)
+                first = False
+            except IndexCorrupt as error:
+                log.warning("index of %s is damaged, building it anew", self.root)
+                await self.repository.rebuild(str(error))
+                self._dirty.note([self.root])
+            except ImpetusError as error:
+                self._fail(str(error))
+            except Exception:
+                # A defect of ours must not end indexing for good; the next noted path tries again.
+                log.exception("indexing %s failed", self.root)
+                self._fail("Indexing failed unexpectedly; the log has the details. `impetus index --full` starts over")
+            if not self._dirty:
+                self._idle.set()
+                await self._settle()
+
+    def _fail(self, message: str) -> None:
+        self._say(replace(self.progress, phase="failed", problems=(Problem(str(self.root), message),)))
+
+    async def _bring_up_to_date(self, paths: set[Path], *, heal: bool) -> None:
+        writer = self.repository.store.writer
+        if writer is None:
+            await self._follow()
+            return
+        store = self.repository.store
+        indexer = Indexer(self.root, self._files, writer, store.vectors, self._embedder, self._analyzer)
+        if self.root in paths:
+            self._say(replace(self.progress, phase="scanning"))
+        changes = await self.repository.run(lambda: indexer.changes(paths))
+        problems = await self._apply(indexer, changes)
+        if heal:
+            lost = await self.repository.run(indexer.unembedded)
+            await self._apply(indexer, lost)
+        await self._ready(problems)
+        if heal:
+            await self._housekeeping()
+
+    async def _apply(self, indexer: Indexer, changes: Changes) -> tuple[Problem, ...]:
+        first = self.open_first()
+        steps = indexer.apply(changes, first=first, stopped=self._stop.is_set)
+        problems = changes.problems
+        while (progress := await self.repository.run(lambda: next(steps, None))) is not None:
+            problems = progress.problems
+            self._say(replace(progress, files=self.progress.files, chunks=self.progress.chunks))
+        return problems
+
+    async def _ready(self, problems: tuple[Problem, ...]) -> None:
+        counts = await self._counts()
+        self._say(
+            IndexProgress(
+                self.root,
+                "ready",
+                counts.files,
+                counts.files,
+                files=counts.files,
+                chunks=counts.chunks,
+                failed=len(problems),
+                problems=problems[:_SHOWN_PROBLEMS],
+            )
+        )
+
+    async def _follow(self) -> None:
+        counts = await self._counts()
+        note = Problem(str(self.root), "Another Impetus process keeps this index; it is used as that process leaves it")
+        self._say(
+            IndexProgress(
+                self.root,
+                "shared",
+                counts.files,
+                counts.files,
+                files=counts.files,
+                chunks=counts.chunks,
+                problems=(note,),
+            )
+        )
+
+    async def _counts(self) -> CatalogCounts:
+        return await self.repository.run(lambda: self.repository.store.reader.counts(self.root))
+
+    async def _housekeeping(self) -> None:
+        """Once a start: collect contents that nothing has used for long."""
+
+        def work() -> None:
+            store = self.repository.store
+            if store.writer is None:
+                return
+            for root in store.writer.roots():
+                if not root.exists():
+                    store.writer.forget(root)
+            gone = store.writer.collect(self._settings.keep_unused_days * _DAY)
+            if gone:
+                store.vectors.remove(gone)
+
+        try:
+            await self.repository.run(work)
+        except IndexFailed as error:
+            log.warning("housekeeping of %s failed: %s", self.root, error)
+
+    async def _settle(self) -> None:
+        """Idle time is used in small steps, so that the next save does not wait for it."""
+        if self.repository.store.writer is None:
+            return
+        try:
+            while not self._dirty and not self._stop.is_set():
+                if not await self.repository.run(self.repository.store.vectors.settle):
+                    return
+        except IndexFailed as error:
+            log.warning("storing vectors of %s failed: %s", self.root, error)
+
+    def _say(self, progress: IndexProgress) -> None:
+        if progress != self.progress:
+            self.progress = progress
+            self._on_change()

@@ -1,0 +1,56 @@
+"""Open documents over disk: what a client sees, and an immutable snapshot of it for one request.
+
+Changed on the event loop only. Features read a `View`; they never ask whether a text is saved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from impetus.domain.types import Document
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One client's roots and open documents at one moment. `documents` maps keys (absolute paths) to documents."""
+
+    roots: tuple[Path, ...] = ()
+    documents: Mapping[str, Document] = field(default_factory=dict)
+
+    def document(self, root: Path, path: str) -> Document | None:
+        return self.documents.get(str(root / path))
+
+    def locate(self, key: str) -> tuple[Path, str] | None:
+        """The innermost root that holds the document, and the path within it."""
+        absolute = Path(key)
+        inside = [root for root in self.roots if absolute.is_relative_to(root)]
+        if not inside:
+            return None
+        root = max(inside, key=lambda r: len(r.parts))
+        return root, absolute.relative_to(root).as_posix()
+
+
+class Documents:
+    """The documents one client has open."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Document] = {}
+
+    def set(self, document: Document) -> None:
+        self._open[document.key] = document
+
+    def get(self, key: str) -> Document | None:
+        return self._open.get(key)
+
+    def saved(self, key: str) -> None:
+        """The text on disk is now the text of the editor."""
+        document = self._open.get(key)
+        if document is not None:
+            self._open[key] = Document(document.key, document.text, document.version, document.language, dirty=False)
+
+    def close(self, key: str) -> None:
+        self._open.pop(key, None)
+
+    def snapshot(self) -> Mapping[str, Document]:
+        return MappingProxyType(dict(self._open))

@@ -1,0 +1,174 @@
+"""One suite for every `VectorStore`: the fake, the segment alone, and Chroma behind the segment."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.vectors import MemoryVectorStore
+
+from impetus.adapters.chroma_store import ChromaStore
+from impetus.domain.ports import Vectors, VectorStore
+
+DIMENSIONS = 16
+
+
+def vectors(count: int, seed: int = 0) -> Vectors:
+    made = np.random.default_rng(seed).standard_normal((count, DIMENSIONS)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def names(count: int, start: int = 0) -> list[str]:
+    return [f"{i:032x}" for i in range(start, start + count)]
+
+
+def settle(store: VectorStore) -> None:
+    while store.settle():
+        pass
+
+
+@pytest.fixture(params=["fake", "segment", "chroma"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
+    if request.param == "fake":
+        yield MemoryVectorStore()
+        return
+    limit = 1_000_000 if request.param == "segment" else 20
+    made = ChromaStore(tmp_path, "test", DIMENSIONS, segment_limit=limit)
+    yield made
+    made.close()
+
+
+def test_finds_the_nearest_with_their_cosine(store: VectorStore) -> None:
+    data = vectors(200)
+    store.add(names(200), data)
+    settle(store)
+    store.add(names(50, 200), vectors(50, 1))  # some in the segment, some settled
+    everything = np.concatenate([data, vectors(50, 1)])
+    for query in vectors(5, 2):
+        expected = np.argsort(-(everything @ query))[:10]
+        found = store.search(query, 10)
+        assert [key for key, _ in found] == [names(250)[i] for i in expected]
+        assert [score for _, score in found] == pytest.approx((everything @ query)[expected], abs=2e-3)
+
+
+def test_adding_again_changes_nothing(store: VectorStore) -> None:
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.add(names(60), vectors(60, 9))
+    assert store.search(vectors(60)[7], 1)[0][0] == names(60)[7]
+    assert len(store.search(vectors(1)[0], 100)) == 60
+
+
+def test_removed_are_missing_and_not_found(store: VectorStore) -> None:
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.add(names(5, 60), vectors(5, 1))
+    gone = [*names(3), *names(2, 60)]
+    store.remove(gone)
+    assert store.missing(names(65)) == set(gone)
+    assert not set(gone) & {key for key, _ in store.search(vectors(1)[0], 65)}
+    store.add(gone, vectors(5, 4))
+    assert store.missing(names(65)) == set()
+
+
+def test_text_without_a_vector_is_known_and_never_found(store: VectorStore) -> None:
+    data = vectors(3)
+    data[1] = 0.0
+    store.add(names(3), data)
+    assert store.missing(names(3)) == set()
+    assert {key for key, _ in store.search(data[0], 10)} == {names(3)[0], names(3)[2]}
+
+
+def test_a_vector_that_is_not_finite_is_not_stored(store: VectorStore) -> None:
+    data = vectors(3)
+    data[1, 4] = np.nan
+    data[2, 0] = np.inf
+    store.add(names(3), data)
+    assert store.missing(names(3)) == {names(3)[1], names(3)[2]}
+
+
+def test_empty_store_answers(store: VectorStore) -> None:
+    assert store.search(vectors(1)[0], 5) == []
+    assert store.missing(names(1)) == set(names(1))
+    assert not store.settle()
+
+
+# -- what only the real one can show ---------------------------------------------------------------------------------
+
+Open = Callable[..., ChromaStore]
+
+
+@pytest.fixture
+def reopen(tmp_path: Path) -> Iterator[Open]:
+    opened: list[ChromaStore] = []
+
+    def make(embedder: str = "test", limit: int = 20) -> ChromaStore:
+        for store in opened:
+            store.close()
+        opened[:] = [ChromaStore(tmp_path, embedder, DIMENSIONS, segment_limit=limit)]
+        return opened[0]
+
+    yield make
+    opened[0].close()
+
+
+def test_survives_a_restart_settled_or_not(reopen: Open) -> None:
+    store = reopen()
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.add(names(5, 60), vectors(5, 1))
+    store = reopen()
+    assert store.missing(names(65)) == set()
+    assert store.search(vectors(60)[3], 1)[0][0] == names(60)[3]
+    assert store.search(vectors(5, 1)[2], 1)[0][0] == names(5, 60)[2]
+
+
+def test_small_collections_never_open_chroma(reopen: Open, tmp_path: Path) -> None:
+    store = reopen(limit=1000)
+    store.add(names(60), vectors(60))
+    settle(store)
+    assert store.search(vectors(1)[0], 3)
+    assert not (tmp_path / "chroma").exists()
+
+
+def test_vectors_of_another_embedder_are_dropped(reopen: Open) -> None:
+    store = reopen()
+    store.add(names(60), vectors(60))
+    settle(store)
+    store = reopen("another")
+    assert store.missing(names(60)) == set(names(60))
+    store.add(names(60), vectors(60, 5))
+    settle(store)
+    assert store.search(vectors(60, 5)[3], 1)[0][0] == names(60)[3]
+    assert len(store.search(vectors(1)[0], 100)) == 60
+
+
+def test_a_damaged_chroma_folder_is_started_over_and_said(reopen: Open, tmp_path: Path) -> None:
+    store = reopen()
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.close()
+    for file in (tmp_path / "chroma").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"not a database" * 100)
+    store = reopen()
+    assert store.search(vectors(1)[0], 5) is not None
+    assert "built anew" in store.problems()[0].message
+    missing = store.missing(names(60))
+    assert missing, "what Chroma held has to be made again"
+    store.add(names(60), vectors(60))
+    settle(store)
+    assert {key for key, _ in store.search(vectors(1)[0], 100)} == set(names(60))
+
+
+def test_vectors_that_chroma_lost_are_noticed(reopen: Open, tmp_path: Path) -> None:
+    store = reopen()
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.close()
+    shutil.rmtree(tmp_path / "chroma")
+    store = reopen()
+    store.search(vectors(1)[0], 5)
+    assert "lost" in store.problems()[0].message
+    assert store.missing(names(60))

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impetus.domain.query import Kind, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("TokenBucket", Kind.SYMBOL),
+        ("Session.send", Kind.SYMBOL),
+        ("std::vec::Vec", Kind.SYMBOL),
+        ("parse_url()", Kind.SYMBOL),
+        ("os.path", Kind.SYMBOL),
+        ("utils.py", Kind.PATH),
+        ("src/foo/bar.ts", Kind.PATH),
+        ("where is HTTPAdapter used", Kind.MIXED),
+        ("call parse_url from main", Kind.MIXED),
+        ("how does the retry work", Kind.PROSE),
+        ('Traceback (most recent call last):\n  File "a.py", line 3, in f\nValueError: bad', Kind.ERROR),
+        ("thread 'main' panicked at src/lib.rs:10:5", Kind.ERROR),
+    ],
+)
+def test_kind(text: str, kind: Kind) -> None:
+    assert parse(text).kind is kind
+
+
+def test_identifiers_and_qualifiers() -> None:
+    query = parse("Session.send")
+    assert query.identifiers == ("send",)
+    assert query.qualifiers == ("Session",)
+
+
+def test_words_that_only_make_a_question_are_left_out() -> None:
+    assert parse("how does the retry work").terms == ("retry",)
+    assert parse("what is this").terms == ("what", "is", "this"), "a query of nothing else still searches"
+
+
+def test_files_of_a_stack_trace_are_found() -> None:
+    assert "pkg/mod.py" in parse('Traceback (most recent call last):\n  File "pkg/mod.py", line 3, in f').paths
+
+
+def test_wishes_for_tests_and_examples() -> None:
+    assert parse("tests of the parser").wants_tests
+    assert parse("example of a client").wants_examples
+    assert not parse("latest parser").wants_tests
+
+
+@given(st.text(max_size=200))
+def test_never_fails(text: str) -> None:
+    query = parse(text)
+    assert len(set(query.terms)) == len(query.terms)

@@ -1,0 +1,120 @@
+"""Search over a real index: what is found, filters, unsaved text, and ranges that are never stale."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.index import TestIndex
+
+from impetus.domain.types import Document, SearchQuery
+from impetus.services.repository import Repository, Store
+from impetus.services.retriever import Retriever
+from impetus.services.workspace import View
+
+FILES = {
+    "src/retry.py": "class RetryPolicy:\n    def delay(self, attempt):\n        return 2 ** attempt\n",
+    "src/parser.py": "import retry\n\n\ndef parse_header(line):\n    return line.split(':')\n",
+    "tests/test_retry.py": "from retry import RetryPolicy\n\n\ndef test_delay():\n    assert RetryPolicy().delay(1)\n",
+    "web/app.ts": "export function parseHeader(line: string) {\n  return line.split(':');\n}\n",
+}
+
+
+class Setup:
+    def __init__(self, index: TestIndex, root: Path) -> None:
+        self.index, self.root = index, root
+        self.stale: list[Path] = []
+        store = Store(index.reader, index.writer, index.vectors, lambda: (), lambda: None)
+        self.repository = Repository("test", lambda fresh: store)
+        self.retriever = Retriever(lambda _: self.repository, index.files, index.embedder, self.stale.append)
+        self.view = View((root,))
+
+    async def paths(self, text: str, **options: object) -> list[str]:
+        hits = await self.retriever.search(SearchQuery(text, **options), self.view)  # type: ignore[arg-type]
+        return [hit.path for hit in hits]
+
+    def open(self, path: str, text: str, language: str = "python") -> None:
+        key = str(self.root / path)
+        self.view = replace(self.view, documents={key: Document(key, text, 1, language, dirty=True)})
+
+
+@pytest.fixture
+async def setup(index: TestIndex, root: Path) -> AsyncIterator[Setup]:
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text)
+    index.update()
+    made = Setup(index, root)
+    await made.repository.open()
+    yield made
+    await made.repository.close()
+
+
+async def test_definition_comes_before_its_uses(setup: Setup) -> None:
+    assert (await setup.paths("RetryPolicy"))[0] == "src/retry.py"
+
+
+async def test_hit_is_the_text_of_its_lines(setup: Setup) -> None:
+    hit = (await setup.retriever.search(SearchQuery("parse_header"), setup.view))[0]
+    lines = (setup.root / hit.path).read_text().split("\n")
+    assert hit.text == "\n".join(lines[hit.start_line - 1 : hit.end_line])
+    assert hit.symbol == "parse_header"
+
+
+async def test_filters_by_path_and_language(setup: Setup) -> None:
+    assert set(await setup.paths("parse header", languages=("typescript",))) == {"web/app.ts"}
+    assert set(await setup.paths("retry delay", paths=("tests/",))) == {"tests/test_retry.py"}
+    assert await setup.paths("retry delay", paths=("nowhere/",)) == []
+
+
+async def test_nothing_found_is_an_empty_list(setup: Setup) -> None:
+    assert await setup.paths("") == []
+    assert await setup.paths("!!!") == []
+
+
+async def test_unsaved_text_is_found_and_replaces_the_indexed(setup: Setup) -> None:
+    setup.open("src/parser.py", "def decode_frame(data):\n    return data\n")
+    assert (await setup.paths("decode_frame"))[0] == "src/parser.py"
+    assert "src/parser.py" not in await setup.paths("parse_header", limit=1)
+
+
+async def test_new_unsaved_file_is_found(setup: Setup) -> None:
+    setup.open("src/fresh.py", "class CircuitBreaker:\n    pass\n")
+    assert (await setup.paths("CircuitBreaker"))[0] == "src/fresh.py"
+
+
+async def test_moved_passage_is_relocated(setup: Setup) -> None:
+    path = setup.root / "src/retry.py"
+    path.write_text("# a new first line\n\n\n" * 40 + FILES["src/retry.py"])
+    hit = (await setup.retriever.search(SearchQuery("RetryPolicy delay"), setup.view))[0]
+    lines = path.read_text().split("\n")
+    assert hit.path != "src/retry.py" or hit.text == "\n".join(lines[hit.start_line - 1 : hit.end_line])
+
+
+async def test_changed_passage_is_dropped_and_noted(setup: Setup) -> None:
+    (setup.root / "src/retry.py").write_text("nothing of it is left\n")
+    assert "src/retry.py" not in await setup.paths("RetryPolicy")
+    assert setup.root / "src/retry.py" in setup.stale
+
+
+async def test_deleted_file_is_dropped_and_noted(setup: Setup) -> None:
+    (setup.root / "src/retry.py").unlink()
+    assert "src/retry.py" not in await setup.paths("RetryPolicy")
+    assert setup.root / "src/retry.py" in setup.stale
+
+
+async def test_secrets_typed_after_indexing_are_masked(setup: Setup) -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    setup.open("src/parser.py", f'def connect_remote():\n    token = "{token}"\n')
+    hits = await setup.retriever.search(SearchQuery("connect_remote token"), setup.view)
+    assert hits and all(token not in hit.text for hit in hits)
+
+
+async def test_definitions_references_and_symbols(setup: Setup) -> None:
+    definitions = await setup.retriever.definitions(["retrypolicy"], setup.view)
+    assert [(d.path, d.definition.name) for d in definitions] == [("src/retry.py", "RetryPolicy")]
+    references = await setup.retriever.references("RetryPolicy", setup.view)
+    assert {(r.path, r.reference.line) for r in references} >= {("tests/test_retry.py", 5)}
+    assert all("RetryPolicy" in r.text for r in references)
+    symbols = await setup.retriever.symbols("header", setup.view, 10)
+    assert {s.definition.name for s in symbols} >= {"parse_header", "parseHeader"}
