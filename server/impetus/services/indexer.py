@@ -32,6 +32,7 @@ _BATCH_FILES = 200
 #: With more changed paths than this a walk over the root is cheaper than asking for each.
 _WALK_ABOVE = 200
 _IGNORE_FILES = frozenset({".gitignore", ".impetusignore"})
+_BRANCH = ".git/HEAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Indexer:
 
     def _needs_walk(self, relative: Set[str]) -> bool:
         return len(relative) > _WALK_ABOVE or any(
-            path == "." or PurePosixPath(path).name in _IGNORE_FILES or (self._root / path).is_dir()
+            path in (".", _BRANCH) or PurePosixPath(path).name in _IGNORE_FILES or (self._root / path).is_dir()
             for path in relative
         )
 

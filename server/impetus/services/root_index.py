@@ -76,7 +76,8 @@ class RootIndex:
     async def _watch(self, watcher: Watcher) -> None:
         async with contextlib.aclosing(watcher.watch([self.root])) as batches:  # type: ignore[type-var]
             async for paths in batches:
-                self.note(paths)
+                # The first batch is empty and means that watching has begun: what changed before is found by a walk.
+                self.note(paths or [self.root])
 
     async def _run(self) -> None:
         first = True
