@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from impetus.domain.types import (
     Document,
@@ -33,18 +34,18 @@ class FakeGenerator:
     pieces it made and how many of its streams were closed or finished.
     """
 
+    local: Final = True
+
     def __init__(
         self,
         *answers: str | Exception,
         model_id: str = "fake",
-        local: bool = True,
         context_length: int = 8192,
         gate: threading.Semaphore | None = None,
     ) -> None:
         self._answers = list(answers)
         self._gate = gate
         self.model_id = model_id
-        self.local = local
         self.context_length = context_length
         self.state = "ready"
         self.detail = ""
@@ -81,6 +82,37 @@ class FakeGenerator:
             yield End(FinishReason.STOP, Usage(1, len(words)))
         finally:
             self.ended += 1
+
+
+class FakeRemote:
+    """Answers with one text; with a `gate` it waits for it first, as a server does that reads a long prompt."""
+
+    local: Final = False
+
+    def __init__(self, answer: str, gate: asyncio.Event | None = None) -> None:
+        self._answer = answer
+        self._gate = gate
+        self.model_id = "remote"
+        self.context_length = 8192
+        self.state = "ready"
+        self.detail = ""
+        self.ended = 0
+        self.closed = 0
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]:
+        try:
+            if self._gate is not None:
+                await self._gate.wait()
+            yield Piece(self._answer)
+            yield End(FinishReason.STOP, Usage(1, 1))
+        finally:
+            self.ended += 1
+
+    async def close(self) -> None:
+        self.closed += 1
 
 
 class FakeRetrieval:

@@ -1,0 +1,230 @@
+"""Ask, explain, chat, generate: the one facade that every surface calls.
+
+Each answer is a stream of events: Sources, then text, then Finish. Leaving a stream (use `contextlib.aclosing`) stops
+the model before its next step. Without a chat model, answers are made of quotations and facts and say so.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from impetus.config import ChatSettings
+from impetus.domain import citations, explain, extractive, prompts
+from impetus.domain.ports import FileSource
+from impetus.domain.quoting import query_terms
+from impetus.domain.secrets import mask
+from impetus.domain.types import (
+    AnswerEvent,
+    ChatPrompt,
+    Delta,
+    End,
+    Finish,
+    FinishReason,
+    Hit,
+    InfillPrompt,
+    Message,
+    Piece,
+    Prefill,
+    Priority,
+    Progress,
+    Prompt,
+    Question,
+    Role,
+    Sampling,
+    SearchQuery,
+    Selection,
+    Source,
+    Sources,
+    Step,
+)
+from impetus.errors import ModelError
+from impetus.services.facts import Retrieval, gather
+from impetus.services.models import ModelRole, Models
+from impetus.services.passages import Passages
+from impetus.services.workspace import View
+
+log = logging.getLogger(__name__)
+
+EXTRACTIVE = "extractive"
+
+#: Tokens kept free of passages for instructions and the template.
+OVERHEAD_TOKENS = 400
+#: A question with fewer telling words than this is understood with the one before it.
+FEW_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Extract:
+    """An answer without a model: why there is none, and its paragraphs."""
+
+    notice: str
+    paragraphs: Callable[[], Iterable[str]]
+
+    def blocks(self) -> Iterable[str]:
+        yield self.notice
+        yield from self.paragraphs()
+
+
+class Assistant:
+    def __init__(self, retriever: Retrieval, models: Models, settings: ChatSettings, files: FileSource) -> None:
+        self._retriever = retriever
+        self._models = models
+        self._settings = settings
+        self._files = files
+
+    async def ask(self, question: Question, view: View) -> AsyncGenerator[AnswerEvent, None]:
+        """A cited answer to a question about the workspace."""
+        passages = Passages(self._files, view)
+        query = SearchQuery(await self._query_text(question), question.limit, question.paths, question.languages)
+        sources = _numbered(await self._retriever.search(query, view))
+        extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(question.text, sources))
+        if not self._models.has("chat"):
+            yield Sources(sources)
+            async for event in self._quoted(extract, sources, passages):
+                yield event
+            return
+        spent = len(question.text) + sum(len(message.content) for message in question.history)
+        offered = prompts.affordable(sources, await self._room(spent))
+        prompt = prompts.ask(question, offered, mask)
+        yield Sources(offered)
+        async with aclosing(self._answered(prompt, self._sampling(), offered, passages, extract)) as events:
+            async for event in events:
+                yield event
+
+    async def explain(self, selection: Selection, view: View) -> AsyncGenerator[AnswerEvent, None]:
+        """What the selected code is for, how it works, who uses it."""
+        passages = Passages(self._files, view)
+        facts = await gather(selection, self._retriever, passages, view)
+        extract = _Extract(explain.NO_MODEL, lambda: explain.blocks(facts))
+        yield Sources(facts.sources)
+        if not self._models.has("chat"):
+            async for event in self._quoted(extract, facts.sources, passages):
+                yield event
+            return
+        offered = prompts.affordable(facts.sources, await self._room(0))
+        prompt = prompts.explain(replace(facts, sources=offered), mask)
+        async with aclosing(self._answered(prompt, self._sampling(), facts.sources, passages, extract)) as events:
+            async for event in events:
+                yield event
+
+    async def chat(
+        self, messages: Sequence[Message], view: View, sampling: Sampling, *, retrieval: bool
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """The next turn of a conversation, with passages of the workspace where `retrieval` asks for them.
+
+        Without a chat model: extractive with retrieval, ModelUnavailable without.
+        """
+        passages = Passages(self._files, view)
+        asked = next((m.content for m in reversed(messages) if m.role is Role.USER), "")
+        if not retrieval and not self._models.has("chat"):
+            self._models.model_id("chat")  # raises ModelUnavailable with what to do
+        sources: tuple[Source, ...] = ()
+        if retrieval and asked.strip():
+            history = tuple(messages[:-1])
+            query = await self._query_text(Question(asked, history))
+            sources = _numbered(await self._retriever.search(SearchQuery(query, self._settings.passages), view))
+        if not self._models.has("chat"):
+            extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(asked, sources))
+            yield Sources(sources)
+            async for event in self._quoted(extract, sources, passages):
+                yield event
+            return
+        if sources:
+            sources = prompts.affordable(sources, await self._room(sum(len(m.content) for m in messages)))
+        prompt = prompts.chat(messages, sources, mask)
+        yield Sources(sources)
+        async with aclosing(self._told(prompt, sampling, sources, passages)) as events:
+            async for event in events:
+                yield event
+
+    async def generate(self, prompt: Prompt, sampling: Sampling, *, role: ModelRole) -> AsyncGenerator[Step, None]:
+        """The model's own steps, without retrieval. Filling in is somebody typing and goes first."""
+        priority = Priority.TYPING if isinstance(prompt, InfillPrompt) else Priority.CHAT
+        async with aclosing(self._models.stream(role, prompt, sampling, priority)) as steps:
+            async for step in steps:
+                yield step
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    async def _answered(
+        self,
+        prompt: ChatPrompt,
+        sampling: Sampling,
+        sources: tuple[Source, ...],
+        passages: Passages,
+        extract: _Extract,
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """The model's answer; quotations when the model fails before its first word."""
+        begun = False
+        try:
+            async with aclosing(self._told(prompt, sampling, sources, passages)) as events:
+                async for event in events:
+                    begun = begun or isinstance(event, Delta)
+                    yield event
+            return
+        except ModelError as error:
+            if begun:
+                raise
+            log.warning("The chat model failed; answering with quotations: %s", error)
+            reason = f"*The chat model could not be used: {error}. This answer is made of quotations.*"
+        async for event in self._quoted(replace(extract, notice=reason), sources, passages):
+            yield event
+
+    async def _told(
+        self, prompt: ChatPrompt, sampling: Sampling, sources: tuple[Source, ...], passages: Passages
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        text: list[str] = []
+        async with aclosing(self._models.stream("chat", prompt, sampling, Priority.CHAT)) as steps:
+            async for step in steps:
+                match step:
+                    case Prefill(done, total):
+                        yield Progress(done, total)
+                    case Piece(piece):
+                        if piece:
+                            text.append(piece)
+                            yield Delta(piece)
+                    case End(reason, usage):
+                        cited, unverified = citations.check("".join(text), sources, await passages.standing(sources))
+                        yield Finish(reason, self._models.model_id("chat"), usage, cited, unverified)
+
+    async def _quoted(
+        self, extract: _Extract, sources: tuple[Source, ...], passages: Passages
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        text: list[str] = []
+        for block in extract.blocks():
+            text.append(block + "\n\n")
+            yield Delta(text[-1])
+        cited, unverified = citations.check("".join(text), sources, await passages.standing(sources))
+        yield Finish(FinishReason.STOP, EXTRACTIVE, cited=cited, unverified=unverified)
+
+    async def _query_text(self, question: Question) -> str:
+        """What to search for: the question, with what a short one refers to."""
+        parts = [question.text]
+        if question.selection is not None:
+            selection = question.selection
+            outline = await self._retriever.outline(selection.document)
+            subject = explain.enclosing(outline, selection.start_line, selection.end_line)
+            if subject is not None:
+                parts.append(explain.dotted(subject))
+        if len(query_terms(question.text)) < FEW_WORDS:
+            parts += [m.content for m in reversed(question.history) if m.role is Role.USER][:1]
+        return "\n".join(parts)
+
+    async def _room(self, spent_characters: int) -> int:
+        """Tokens that passages may take. The generator has the last word on what fits."""
+        try:
+            # Reads the model's configuration from disk on first use.
+            context = await asyncio.to_thread(self._models.context_length, "chat")
+        except ModelError:
+            return OVERHEAD_TOKENS  # the failure shows, with its reason, when the model is used
+        spent = OVERHEAD_TOKENS + spent_characters // prompts.CHARACTERS_PER_TOKEN
+        return max(0, context - min(self._settings.max_tokens, context // 2) - spent)
+
+    def _sampling(self) -> Sampling:
+        return Sampling(max_tokens=self._settings.max_tokens, temperature=self._settings.temperature)
+
+
+def _numbered(hits: Sequence[Hit]) -> tuple[Source, ...]:
+    return tuple(Source(number, hit) for number, hit in enumerate(hits, 1))

@@ -1,0 +1,256 @@
+"""The remote generator against a real HTTP server on this machine, scripted per test."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from impetus.adapters.remote_generator import RemoteGenerator
+from impetus.domain.types import (
+    ChatPrompt,
+    End,
+    FinishReason,
+    InfillPrompt,
+    Message,
+    Piece,
+    Prompt,
+    Role,
+    Sampling,
+    TextPrompt,
+    Usage,
+)
+from impetus.errors import Busy, ModelError
+
+CHAT = ChatPrompt((Message(Role.SYSTEM, "s"), Message(Role.USER, "u")))
+
+
+class Server:
+    """Answers every request with `status`, `headers` and `body`; keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers = {"Content-Type": "text/event-stream"}
+        self.body: list[bytes] = []
+        self.paths: list[str] = []
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.hold: threading.Event | None = None
+        self.broken_pipe = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                outer.paths.append(self.path)
+                outer.requests.append(json.loads(self.rfile.read(length)))
+                outer.keys.append(self.headers["Authorization"])
+                self.send_response(outer.status)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                try:
+                    for part in outer.body:
+                        self.wfile.write(part)
+                        self.wfile.flush()
+                    if outer.hold is not None:
+                        outer.hold.wait(10)
+                        while True:
+                            self.wfile.write(b": still here\n\n" * 1000)
+                except OSError:
+                    outer.broken_pipe.set()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def events(self, *values: Any, done: bool = True) -> None:
+        lines = [f"data: {json.dumps(value)}\n\n" for value in values]
+        self.body = [line.encode() for line in [*lines, *(["data: [DONE]\n\n"] if done else [])]]
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def generator(server: Server) -> AsyncIterator[RemoteGenerator]:
+    made = RemoteGenerator(server.url, "big", "secret")
+    yield made
+    await made.close()
+
+
+def delta(text: str, finish: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": text}, "finish_reason": finish}]}
+
+
+async def run(generator: RemoteGenerator, prompt: Prompt = CHAT, sampling: Sampling | None = None) -> tuple[str, End]:
+    async with aclosing(generator.stream(prompt, sampling or Sampling())) as stream:
+        steps = [step async for step in stream]
+    assert isinstance(steps[-1], End)
+    return "".join(step.text for step in steps if isinstance(step, Piece)), steps[-1]
+
+
+async def test_chat_streams_and_counts(server: Server, generator: RemoteGenerator) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 3}}
+    server.events(delta("Hel"), delta("lo é", "stop"), {"choices": [], "usage": usage})
+    assert await run(generator, sampling=Sampling(seed=1, stop=("X",))) == (
+        "Hello é",
+        End(FinishReason.STOP, Usage(7, 2, 3)),
+    )
+    assert server.paths == ["/v1/chat/completions"]
+    assert server.keys == ["Bearer secret"]
+    body = server.requests[0]
+    assert body["messages"] == [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    assert (body["model"], body["stream"], body["seed"], body["stop"]) == ("big", True, 1, ["X"])
+    assert "top_k" not in body
+    assert generator.state == "ready"
+
+
+async def test_infill_sends_prefix_and_suffix(server: Server, generator: RemoteGenerator) -> None:
+    server.events({"choices": [{"text": "mid", "finish_reason": "length"}]})
+    found, end = await run(generator, InfillPrompt("pre", "suf", "a.py"), Sampling(top_k=5))
+    assert (found, end.reason) == ("mid", FinishReason.LENGTH)
+    assert server.paths == ["/v1/completions"]
+    body = server.requests[0]
+    assert (body["prompt"], body["suffix"], body["top_k"]) == ("pre", "suf", 5)
+
+
+async def test_text_has_no_suffix(server: Server, generator: RemoteGenerator) -> None:
+    server.events({"choices": [{"text": "more"}]})
+    assert (await run(generator, TextPrompt("some")))[0] == "more"
+    assert "suffix" not in server.requests[0]
+
+
+async def test_events_may_be_cut_anywhere_and_end_without_a_mark(server: Server, generator: RemoteGenerator) -> None:
+    data = f": ping\n\ndata: {json.dumps(delta('a'))}\r\n\r\ndata:{json.dumps(delta('é'))}".encode()
+    server.body = [data[i : i + 3] for i in range(0, len(data), 3)]
+    assert (await run(generator))[0] == "aé"
+
+
+async def test_an_answer_in_one_piece_is_taken(server: Server, generator: RemoteGenerator) -> None:
+    server.headers = {"Content-Type": "application/json"}
+    server.body = [json.dumps({"choices": [{"message": {"content": "whole"}, "finish_reason": "stop"}]}).encode()]
+    assert (await run(generator))[0] == "whole"
+
+
+async def test_stop_strings_hold_even_where_the_server_ignores_them(server: Server, generator: RemoteGenerator) -> None:
+    server.events(delta("one E"), delta("ND two"), delta(" three"))
+    assert (await run(generator, sampling=Sampling(stop=("END",))))[0] == "one "
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, {"error": {"message": "no such key"}}, "no such key.*chat.api_key_env"),
+        (404, {"error": "unknown model"}, "unknown model.*chat.model"),
+        (400, {"detail": "bad prompt"}, "bad prompt"),
+        (500, "<html>oops</html>", "oops.*server's log"),
+        (503, "", "Service Unavailable"),
+    ],
+)
+async def test_a_refusal_carries_the_servers_words_and_what_to_do(
+    server: Server, generator: RemoteGenerator, status: int, body: Any, says: str
+) -> None:
+    server.status = status
+    server.body = [(body if isinstance(body, str) else json.dumps(body)).encode()]
+    with pytest.raises(ModelError, match=f"{status}.*{says}"):
+        await run(generator)
+    assert generator.state == "failed"
+    server.status = 200
+    server.events(delta("fine"))
+    assert (await run(generator))[0] == "fine"
+    assert generator.state == "ready"
+
+
+async def test_a_busy_server_says_when_to_come_back(server: Server, generator: RemoteGenerator) -> None:
+    server.status, server.headers = 429, {"Retry-After": "7"}
+    server.body = [b'{"error": {"message": "slow down"}}']
+    with pytest.raises(Busy, match="slow down") as refused:
+        await run(generator)
+    assert refused.value.retry_after == 7
+
+
+@pytest.mark.parametrize("event", [b"data: {broken\n\n", b"data: 5\n\n", b'data: {"error": {"message": "gone"}}\n\n'])
+async def test_a_broken_stream_is_an_error(server: Server, generator: RemoteGenerator, event: bytes) -> None:
+    server.events(delta("begun"), done=False)
+    server.body.append(event)
+    with pytest.raises(ModelError):
+        await run(generator)
+
+
+async def test_something_that_is_no_such_server(server: Server, generator: RemoteGenerator) -> None:
+    server.headers, server.body = {"Content-Type": "text/html"}, [b"<html>"]
+    with pytest.raises(ModelError, match="/v1"):
+        await run(generator)
+
+
+async def test_nobody_at_the_address() -> None:
+    spare = Server()
+    spare.close()
+    generator = RemoteGenerator(spare.url, "m", setting="completion")
+    with pytest.raises(ModelError, match=r"start it, or change completion\.base_url"):
+        await run(generator)
+    await generator.close()
+
+
+async def test_a_url_that_is_none() -> None:
+    generator = RemoteGenerator("localhost:8080/v1", "m")
+    with pytest.raises(ModelError, match=r"chat\.base_url"):
+        await run(generator)
+    await generator.close()
+
+
+async def test_a_server_that_falls_silent_is_given_up(server: Server) -> None:
+    server.hold = threading.Event()
+    server.events(delta("begun"), done=False)
+    generator = RemoteGenerator(server.url, "m", timeout=httpx.Timeout(5.0, read=0.05))
+    with pytest.raises(ModelError, match="cannot be used"):
+        await run(generator)
+    server.hold.set()
+    await generator.close()
+
+
+async def test_leaving_the_stream_closes_the_connection(server: Server, generator: RemoteGenerator) -> None:
+    server.hold = threading.Event()
+    server.events(delta("one"), done=False)
+    async with aclosing(generator.stream(CHAT, Sampling())) as stream:
+        assert await anext(stream) == Piece("one")
+    server.hold.set()
+    assert await asyncio.to_thread(server.broken_pipe.wait, 10)
+
+
+async def test_a_request_can_be_left_while_the_server_is_silent(server: Server, generator: RemoteGenerator) -> None:
+    server.hold = threading.Event()
+    server.events(delta("one"), done=False)
+    first = asyncio.Event()
+
+    async def read() -> None:
+        async with aclosing(generator.stream(CHAT, Sampling())) as stream:
+            async for _ in stream:
+                first.set()
+
+    request = asyncio.create_task(read())
+    await first.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    server.hold.set()
+    assert await asyncio.to_thread(server.broken_pipe.wait, 10)

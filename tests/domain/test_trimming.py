@@ -1,0 +1,98 @@
+"""What is kept of a model's answer. `|` marks the cursor; the corpus of bad outputs grows here, one row each."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impetus.domain.completion import plan
+from impetus.domain.trimming import MAX_BLOCK_LINES, adds_errors, finished, trim
+
+
+def kept(marked: str, raw: str, language: str = "python") -> str | None:
+    return trim(raw, plan(marked.replace("|", "", 1), marked.index("|"), language, explicit=True))
+
+
+@pytest.mark.parametrize(
+    ("reason", "marked", "raw", "expected"),
+    [
+        ("rest of the line", "x = |\ny = 2\n", "compute(1)\ny = 2\n", "compute(1)"),
+        ("windows line ends", "x = |\n", "1\r\ny = 2\r\n", "1"),
+        ("nothing to add to a line", "x = 1|\n", "\ny = 2", None),
+        ("only white space", "x = |\n", "   \n\n", None),
+        ("trailing space", "x = |\n", "1   \n", "1"),
+        ("leaked control token", "x = |\n", "1<|fim_middle|>junk", "1"),
+        ("leaked control token at once", "x = |\n", "<|endoftext|>x", None),
+        ("leaked token of another family", "x = |\n", "f(<file_sep>a", "f("),
+        ("the closer is there already", "call(|)\n", "a, b)\n", "a, b"),
+        ("a closer that belongs to it", "call(|)\n", "g(a))\n", "g(a)"),
+        ("the rest of the line repeated", "x = |, 2)\n", "(1, 2)\n", "(1"),
+        ("a closer too many", "x = |\n", "a[0]]\n", "a[0]"),
+        ("a closer in a string", "x = |\n", "')' + y\n", "')' + y"),
+        ("an apostrophe is no string", "say(|)\n", "don't)\n", "don't"),
+        ("echo of the line above", "foo(bar)\n|\n", "foo(bar)\n", None),
+        ("echo of the line below", "|\nfoo(bar)\n", "foo(bar)\n", None),
+        ("the same statement at another depth", "if a:\n    return False\n|\n", "return False\n", "return False"),
+        ("going in circles", "x = |\n", "a + b + a + b + a + b + a + b", None),
+        ("block", "def f(x):\n    |\n", "y = x\n    return y\n\ndef g():\n", "y = x\n    return y"),
+        ("block after the colon", "def f(x):|\n", "\n    return x\n\nprint(f)\n", "\n    return x"),
+        ("block cut at dedent", "if a:\n    |\nb()\n", "c()\n    d()\nb()\n", "c()\n    d()"),
+        ("block that repeats itself", "def f():\n    |\n", "a(1)\n    a(1)\n    a(1)\n", "a(1)"),
+        ("block that runs into the following lines", "def f():\n    |\n\nz = 1\n", "y = 2\n\nz = 1\n", "y = 2"),
+        ("incomplete character", "x = |\n", "'é\ufffd", "'é"),
+    ],
+)
+def test_python(reason: str, marked: str, raw: str, expected: str | None) -> None:
+    assert kept(marked, raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "raw", "expected"),
+    [
+        ("function f(a) {|", "\n  return a\n}\n\nfunction g() {}", "\n  return a\n}"),
+        ("function f(a) {\n  |\n}\n", "return a\n}\n", "return a"),
+        ("f(function () {|})\n", "\n  g()\n})\n", None),
+        ("f(function () {|})\n", " g() })\n", " g() "),
+    ],
+)
+def test_braces(marked: str, raw: str, expected: str | None) -> None:
+    assert kept(marked, raw, "javascript") == expected
+
+
+def test_a_block_has_a_longest_length() -> None:
+    raw = "".join(f"    a{i} = {i}\n" for i in range(40)).lstrip()
+    found = kept("def f():\n    |\n", raw)
+    assert found is not None
+    assert found.count("\n") == MAX_BLOCK_LINES - 1
+
+
+@pytest.mark.parametrize(
+    ("marked", "raw", "done"),
+    [
+        ("x = |\n", "comp", False),
+        ("x = |\n", "compute()\n", True),
+        ("def f():\n    |\n", "a = 1\n    b", False),
+        ("def f():\n    |\n", "a = 1\n    b = 2\nc", True),
+    ],
+)
+def test_finished_as_soon_as_more_text_would_be_cut(marked: str, raw: str, done: bool) -> None:
+    assert finished(raw, plan(marked.replace("|", ""), marked.index("|"), "python")) is done
+
+
+def test_syntax_errors_that_were_not_there_are_seen() -> None:
+    text = "x = \ny = 2\n"
+    assert not adds_errors(text, 4, "1", "python")
+    assert adds_errors("x = 1\n", 6, "def def (:\n", "python")
+    assert not adds_errors("x = 1\n", 6, "def def (:\n", "text")
+
+
+CODE = st.text(alphabet="ab ()[]{}\"'`:,\n\t\\#=", max_size=60)
+
+
+@given(CODE, CODE, CODE)
+def test_whatever_comes_the_result_is_clean(before: str, after: str, raw: str) -> None:
+    chosen = plan(before + after, len(before), "python", explicit=True)
+    found = trim(raw, chosen)
+    if found is not None:
+        assert found.strip()
+        assert found.count("\n") < MAX_BLOCK_LINES
+        assert found in raw.replace("\r\n", "\n") or found in raw.lstrip("\n")
