@@ -65,7 +65,6 @@ class EmbeddingSettings(_Section):
 
 
 class HttpSettings(_Section):
-    enable: bool = Field(False, description="Serve the OpenAI-compatible port beside `impetus lsp`.")
     host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs `http.require_key`.")
     port: int = Field(8551, ge=0, le=65535, description="Port to bind; 0 picks a free one.")
     require_key: bool = Field(True, description="Refuse requests without a key of `impetus keys create`.")

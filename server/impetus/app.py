@@ -1,0 +1,89 @@
+"""Composition root: the only module that names adapters. Settings in, an engine out; nothing heavy is imported here
+before it is used (Chroma and MLX load on first need)."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from impetus import config
+from impetus.adapters import store
+from impetus.adapters.disk import Disk
+from impetus.adapters.mlx_generator import MlxGenerator, clear_streams
+from impetus.adapters.parse_pool import ParsePool
+from impetus.adapters.sqlite_keys import SqliteKeyStore
+from impetus.adapters.static_embedder import StaticEmbedder
+from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
+from impetus.config import ChatSettings, CompletionSettings, Settings
+from impetus.domain.ports import Embedder
+from impetus.services.engine import Engine, Parts
+from impetus.services.keys import Keys
+from impetus.services.models import HostedGenerator, Models
+from impetus.services.repository import Repository, Store
+from impetus.services.scheduler import ModelThread
+
+_BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m"
+
+
+async def create_engine(settings: Settings, problems: Sequence[str] = ()) -> Engine:
+    """An engine whose state lies under `config.home()`."""
+    embedder = StaticEmbedder()
+    parts = Parts(
+        files=Disk(settings.index),
+        embedder=embedder,
+        analyzer=ParsePool(settings.index.processes),
+        watcher=WatchfilesWatcher(),
+        models=_models(settings),
+        repository_for=partial(_repository, config.home(), embedder),
+    )
+    return Engine(settings, parts, problems)
+
+
+def open_keys() -> Keys:
+    """The keys of the HTTP port; another process may change them at any time."""
+    return Keys(SqliteKeyStore(config.home() / "keys.sqlite"))
+
+
+def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:
+    folder = store.folder_for(home, root)
+
+    def open_store(fresh: bool) -> Store:
+        if fresh:
+            store.delete(folder)
+        opened = store.OpenStore(folder, embedder)
+        return Store(opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close)
+
+    return Repository(folder.name, open_store)
+
+
+def _models(settings: Settings) -> Models:
+    return Models(
+        ModelThread(teardown=clear_streams),
+        chat=_chat_model(settings.chat),
+        completion=_completion_model(settings.completion),
+    )
+
+
+def _chat_model(settings: ChatSettings) -> HostedGenerator | None:
+    if settings.base_url:
+        return _remote_model(settings, "chat")
+    return MlxGenerator(Path(settings.model).expanduser()) if settings.model else None
+
+
+def _completion_model(settings: CompletionSettings) -> HostedGenerator | None:
+    if settings.base_url:
+        return _remote_model(settings, "completion")
+    if settings.model == "bundled":
+        return MlxGenerator(_BUNDLED_COMPLETION)
+    return MlxGenerator(Path(settings.model).expanduser()) if settings.model else None
+
+
+def _remote_model(settings: ChatSettings | CompletionSettings, role: Literal["chat", "completion"]) -> HostedGenerator:
+    from impetus.adapters.remote_generator import RemoteGenerator  # httpx is slow to import and seldom needed
+
+    return RemoteGenerator(settings.base_url, settings.model, _key(settings.api_key_env), setting=role)
+
+
+def _key(variable: str) -> str:
+    return os.environ.get(variable, "") if variable else ""

@@ -1,0 +1,236 @@
+"""The commands of `impetus`: names, arguments and help in one table. What they do stands in the modules beside.
+
+Exit codes: 0 done, 1 nothing found or a check failed, 2 wrong usage or bad input, 3 index or model failure,
+130 interrupted.
+"""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impetus import __version__
+from impetus.cli import exits
+from impetus.cli.output import Output
+from impetus.cli.runtime import Runtime
+
+app = typer.Typer(name="impetus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+keys_app = typer.Typer(help="Keys of the HTTP port.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Workspace = Annotated[Path | None, typer.Option("--workspace", "-w", help="Folder; by default the project around you.")]
+Globs = Annotated[list[str] | None, typer.Option("--path", "-p", help="Only paths that match this glob; repeatable.")]
+Languages = Annotated[list[str] | None, typer.Option("--language", "-l", help="Only this language; repeatable.")]
+
+
+def _run(
+    context: typer.Context, json: bool, command: Callable[[Runtime, Output], int | Coroutine[Any, Any, int]]
+) -> None:
+    runtime = context.obj if isinstance(context.obj, Runtime) else Runtime()
+    raise typer.Exit(exits.guarded(lambda: command(runtime, Output(json=json))))
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"impetus {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Exit codes: 0 done, 1 nothing found or a check failed, 2 wrong usage, 3 failure, 130 interrupted."
+)
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and leave.")
+    ] = False,
+) -> None:
+    """Indexed search, cited answers, explanations and completion for your code, on your own machine."""
+
+
+@app.command()
+def index(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR")] = Path(),
+    json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be indexed, and why the rest not.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Forget the index of this folder and build it anew.")] = False,
+) -> None:
+    """Build or refresh the index of a folder."""
+    from impetus.cli import index as command
+    from impetus.cli import places
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        root = places.folder(directory)
+        return command.dry_run(runtime, out, root) if dry_run else command.index(runtime, out, root, full=full)
+
+    _run(context, json, work)
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    query: str,
+    workspace: Workspace = None,
+    top: Annotated[int | None, typer.Option("--top", "-n", min=1, max=200, help="Most passages; search.limit.")] = None,
+    path: Globs = None,
+    language: Languages = None,
+    json: Json = False,
+) -> None:
+    """Find the code that a question, a name or an error message is about."""
+    from impetus.cli import places
+    from impetus.cli import search as command
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        root = places.folder(workspace or places.project_of(Path()))
+        return command.search(runtime, out, root, query, top, tuple(path or ()), tuple(language or ()))
+
+    _run(context, json, work)
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    question: str,
+    workspace: Workspace = None,
+    path: Globs = None,
+    language: Languages = None,
+    json: Json = False,
+) -> None:
+    """Answer a question about the workspace, with citations."""
+    from impetus.cli import answer, places
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        root = places.folder(workspace or places.project_of(Path()))
+        return answer.ask(runtime, out, root, question, tuple(path or ()), tuple(language or ()))
+
+    _run(context, json, work)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="PATH[:LINE[-LINE]]")],
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Explain the code at a place: what it is, who calls it, what it calls."""
+    from impetus.cli import answer, places
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        lines = places.lines(place)
+        root = places.folder(workspace or places.project_of(Path(lines.path)))
+        return answer.explain(runtime, out, root, lines)
+
+    _run(context, json, work)
+
+
+# `-:3:5` begins like an option and is none.
+@app.command(context_settings={"ignore_unknown_options": True})
+def complete(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="PATH[:LINE[:COL]]", help="`-` reads the text from standard input.")],
+    name: Annotated[Path, typer.Option("--name", help="Path of the text that comes from standard input.")] = Path(
+        "stdin.py"
+    ),
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Write what comes next at a place; without a column, at the end of the line."""
+    from impetus.cli import complete as command
+    from impetus.cli import places
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        point = places.point(place)
+        path = name if point.path == places.STDIN else Path(point.path)
+        root = places.folder(workspace or places.project_of(path))
+        return command.complete(runtime, out, root, point, path)
+
+    _run(context, json, work)
+
+
+@app.command()
+def status(context: typer.Context, workspace: Workspace = None, json: Json = False) -> None:
+    """Show what is indexed, which models there are, and what is wrong."""
+    from impetus.cli import places
+    from impetus.cli import status as command
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        return command.status(runtime, out, places.folder(workspace or places.project_of(Path())))
+
+    _run(context, json, work)
+
+
+@app.command()
+def doctor(context: typer.Context, json: Json = False) -> None:
+    """Check that everything works, from Python to the editors, and say what to do."""
+    from impetus.cli import doctor as command
+
+    _run(context, json, command.doctor)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Over http.port; 0 picks a free one.")
+    ] = None,
+    workspace: Annotated[
+        list[Path] | None, typer.Option("--workspace", "-w", help="Folder to answer from; repeatable.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Serve the OpenAI-compatible HTTP port until stopped."""
+    from impetus.cli import places
+    from impetus.cli import serve as command
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        roots = [places.folder(folder) for folder in workspace or [places.project_of(Path())]]
+        return command.serve(runtime, out, roots, port)
+
+    _run(context, json, work)
+
+
+@app.command()
+def lsp(
+    standalone: Annotated[
+        bool, typer.Option("--standalone", help="Engine and session in this one process; so far the only form.")
+    ] = False,
+) -> None:
+    """Talk to an editor over standard input and output. Editors start this; people need not."""
+    from impetus.cli.lsp import language_server
+
+    raise typer.Exit(language_server())
+
+
+@keys_app.command("create")
+def create_key(
+    context: typer.Context,
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")],
+    json: Json = False,
+) -> None:
+    """Make a key and print it, this once."""
+    from impetus.cli import keys
+
+    _run(context, json, lambda runtime, out: keys.create(runtime, out, name))
+
+
+@keys_app.command("list")
+def list_keys(context: typer.Context, json: Json = False) -> None:
+    """List the keys, without their secrets."""
+    from impetus.cli import keys
+
+    _run(context, json, keys.show)
+
+
+@keys_app.command("revoke")
+def revoke_key(
+    context: typer.Context, key_id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False
+) -> None:
+    """Make a key useless from the next request on."""
+    from impetus.cli import keys
+
+    _run(context, json, lambda runtime, out: keys.revoke(runtime, out, key_id))

@@ -1,0 +1,40 @@
+"""What commands get from the composition root, named once, so that tests can hand in something else.
+
+The root is imported when the first function is called: `--help` and usage errors never wait for it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from impetus.config import Settings
+    from impetus.services.doctor import Check
+    from impetus.services.keys import Keys
+    from impetus.services.session import Session
+
+
+async def _open_session(settings: "Settings", problems: Sequence[str]) -> "Session":
+    from impetus.app import create_engine
+    from impetus.services.session import Session
+
+    return Session(await create_engine(settings, problems))
+
+
+def _open_keys() -> "Keys":
+    from impetus.app import open_keys
+
+    return open_keys()
+
+
+def _doctor_checks(settings: "Settings") -> "list[Check]":
+    from impetus.app_doctor import doctor_checks
+
+    return doctor_checks(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    open_session: "Callable[[Settings, Sequence[str]], Awaitable[Session]]" = _open_session
+    open_keys: "Callable[[], Keys]" = _open_keys
+    doctor_checks: "Callable[[Settings], list[Check]]" = _doctor_checks

@@ -1,0 +1,78 @@
+"""The HTTP port around a scripted session: in process, or on a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from impetus.config import Settings, resolve
+from impetus.domain.keys import ApiKey
+from impetus.services.keys import Keys
+from impetus.web.app import create_app
+from impetus.web.server import serve_http
+from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSession
+
+
+class MemoryKeyStore:
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    def add(self, key: ApiKey) -> None:
+        self._keys[key.id] = key
+
+    def all(self) -> list[ApiKey]:
+        return list(self._keys.values())
+
+    def remove(self, key_id: str) -> bool:
+        return self._keys.pop(key_id, None) is not None
+
+
+class Port:
+    """One port: its session, its keys, a key that works."""
+
+    def __init__(self, script: Script | None = None, **http: Any) -> None:
+        self.settings: Settings = resolve({"http": {"port": 0, **http}})[0]
+        self.session = ScriptedSession(ScriptedEngine(script or Script(), self.settings))
+        self.keys = Keys(MemoryKeyStore())
+        self.key = self.keys.create("test").secret
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        app = create_app(self.session, self.settings, self.keys)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers={"authorization": f"Bearer {self.key}", **headers}
+        )
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        """The base URL of the port on a real socket."""
+        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(serve_http(self.session, self.settings, self.keys, started=url.set_result))  # type: ignore[arg-type]
+        try:
+            yield await url
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def frames(text: str) -> list[Any]:
+    """The data of each server-sent event, decoded; comments left out."""
+    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line.startswith("data: ")]
+    return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+async def post(port: Port, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    async with port.client() as client:
+        answered = await client.post(path, json=body)
+    return answered.status_code, answered.json() if "json" in answered.headers["content-type"] else answered.text
+
+
+async def refusal(port: Port, path: str, body: dict[str, Any], status: int = 400) -> dict[str, Any]:
+    got, error = await post(port, path, body)
+    assert got == status, error
+    assert set(error) == {"error"}
+    assert set(error["error"]) == {"message", "type", "param", "code"}
+    return error["error"]  # type: ignore[no-any-return]
