@@ -8,18 +8,15 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from impetus.domain.fim import FimFormat, Part, Special, choose
-from impetus.domain.types import Message, Role
-from impetus.errors import BadRequest, ModelError
+from impetus.domain.types import Message
+from impetus.errors import ModelError
 
 
 class ModelTokenizer:
@@ -84,11 +81,10 @@ class ModelTokenizer:
             )
         mark = f"IMPETUS{secrets.token_hex(8)}"
         marked = [{"role": m.role.value, "content": f"{mark}N{i}E"} for i, m in enumerate(messages)]
-        try:
-            text = self._render(marked)
-        except TemplateError:
-            # Some families know no system role: its text then leads the first message of the person.
-            text = self._render(_without_system(marked))
+        from impetus.adapters import chat_template
+
+        names = {key: self._token_text(key) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
+        text = chat_template.render(self._template, marked, names)
         ids: list[int] = []
         for i, piece in enumerate(re.split(f"{mark}N(\\d+)E", text)):
             if i % 2:
@@ -146,31 +142,6 @@ class ModelTokenizer:
         known = (self._tokenizer.token_to_id(token) for token in stops)
         return self.end_ids | {token for token in known if token is not None}
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
-        def raise_exception(message: str) -> None:
-            raise TemplateError(message)
-
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
-        environment.globals["raise_exception"] = raise_exception
-        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-        names = {key: self._token_text(key) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
-        try:
-            return environment.from_string(self._template or "").render(
-                messages=messages,
-                add_generation_prompt=True,
-                enable_thinking=False,  # a small local model's hidden reasoning costs more waiting than it gains
-                **names,
-            )
-        except TemplateError:
-            raise
-        except Exception as error:  # a template is a program of the model's author and may raise anything
-            raise BadRequest(
-                f"The model's chat template refuses these messages: {error}", parameter="messages"
-            ) from error
-
     def _token_text(self, key: str) -> str:
         token = self._settings.get(key)
         return str(token.get("content", "") if isinstance(token, dict) else token or "")
@@ -186,16 +157,6 @@ class StreamDecoder:
 
     def add(self, token: int) -> str:
         return self._stream.step(self._tokenizer, token) or ""
-
-
-def _without_system(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    system = [m["content"] for m in messages if m["role"] == Role.SYSTEM.value]
-    rest = [dict(m) for m in messages if m["role"] != Role.SYSTEM.value]
-    for message in rest:
-        if message["role"] == Role.USER.value:
-            message["content"] = "\n\n".join([*system, message["content"]])
-            break
-    return rest
 
 
 def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:
