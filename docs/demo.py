@@ -1,0 +1,93 @@
+"""`make demo`: the main job on real input, as a person would type it.
+
+Indexes this repository and one larger installed package, searches both, asks, explains and completes. Uses nothing but
+the `impetus` command; state lies in the folder that IMPETUS_HOME names.
+"""
+
+import importlib.util
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments: str, show: str | None = None) -> None:
+    """Print the command, run it, stop the demo when it fails."""
+    sys.stdout.write(f"\n$ impetus {show or shlex.join(arguments)}\n")
+    sys.stdout.flush()
+    done = subprocess.run([sys.executable, "-m", "impetus", *arguments], check=False)
+    if done.returncode:
+        sys.exit(f"impetus {arguments[0]} ended with exit code {done.returncode}")
+
+
+def title(text: str) -> None:
+    sys.stdout.write(f"\n\n── {text} {'─' * max(0, 76 - len(text))}\n")
+
+
+def installed(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        sys.exit(f"the package {package} is not installed; `make demo` installs it")
+    return Path(spec.origin).parent
+
+
+def main() -> None:
+    started = time.monotonic()
+    here, library = str(REPOSITORY), str(installed("chromadb"))
+
+    title("Index this repository, and a larger installed package")
+    run("index", here, show="index .")
+    run("index", library, show="index …/site-packages/chromadb")
+
+    title("Search by meaning and by name")
+    search = ("search", "--workspace", here, "--top", "3")
+    run(*search, "how is a hit checked against unsaved text", show='search "how is a hit checked against unsaved text"')
+    search = ("search", "--workspace", library, "--top", "3")
+    run(
+        *search, "retry with exponential backoff", show='search "retry with exponential backoff" --workspace …/chromadb'
+    )
+
+    title("Ask: without a chat model the answer is extractive, cited, and says so")
+    run(
+        "ask",
+        "which work goes first on the model thread?",
+        "--workspace",
+        here,
+        show='ask "which work goes first on the model thread?"',
+    )
+
+    title("Explain: facts from the index, callers included")
+    run(
+        "explain",
+        f"{here}/server/impetus/domain/passages.py:8",
+        "--workspace",
+        here,
+        show="explain server/impetus/domain/passages.py:8",
+    )
+
+    title("Complete: the bundled model, in the middle of a line and of a function")
+    for text in (
+        "def add(a, b):\n    return ",
+        "for index, value in enumer",
+        "import os\n\n\ndef read_text(path):\n    with open(path) as ",
+    ):
+        lines = text.split("\n")
+        place = f"-:{len(lines)}:{len(lines[-1]) + 1}"
+        sys.stdout.write("\n" + "\n".join(f"    {line}" for line in text.split("\n")) + "▏\n")
+        sys.stdout.write(f"$ impetus complete {place} --name example.py\n")
+        sys.stdout.flush()
+        subprocess.run(
+            [sys.executable, "-m", "impetus", "complete", place, "--name", "example.py", "--workspace", here],
+            input=text,
+            text=True,
+            check=True,
+        )
+
+    sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} seconds.\n")
+
+
+if __name__ == "__main__":
+    main()
