@@ -23,6 +23,21 @@ def run(*arguments: str, show: str | None = None) -> None:
         sys.exit(f"impetus {arguments[0]} ended with exit code {done.returncode}")
 
 
+def search(query: str, workspace: str, shown: str = "") -> None:
+    run("search", query, "--workspace", workspace, "--top", "3", show=f'search "{query}"{shown}')
+
+
+def complete(text: str, workspace: str) -> None:
+    """Complete at the end of `text`, which is given on standard input as an unsaved file would be."""
+    lines = text.split("\n")
+    place = f"-:{len(lines)}:{len(lines[-1]) + 1}"
+    sys.stdout.write("\n" + "\n".join(f"    {line}" for line in lines) + "▏\n")
+    sys.stdout.write(f"$ impetus complete {place} --name example.py\n")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "impetus", "complete", place, "--name", "example.py", "--workspace", workspace]
+    subprocess.run(command, input=text, text=True, check=True)
+
+
 def title(text: str) -> None:
     sys.stdout.write(f"\n\n── {text} {'─' * max(0, 76 - len(text))}\n")
 
@@ -43,48 +58,21 @@ def main() -> None:
     run("index", library, show="index …/site-packages/chromadb")
 
     title("Search by meaning and by name")
-    search = ("search", "--workspace", here, "--top", "3")
-    run(*search, "how is a hit checked against unsaved text", show='search "how is a hit checked against unsaved text"')
-    search = ("search", "--workspace", library, "--top", "3")
-    run(
-        *search, "retry with exponential backoff", show='search "retry with exponential backoff" --workspace …/chromadb'
-    )
+    search("how is a hit checked against unsaved text", here)
+    search("retry with exponential backoff", library, " --workspace …/chromadb")
 
     title("Ask: without a chat model the answer is extractive, cited, and says so")
-    run(
-        "ask",
-        "which work goes first on the model thread?",
-        "--workspace",
-        here,
-        show='ask "which work goes first on the model thread?"',
-    )
+    question = "which work goes first on the model thread?"
+    run("ask", question, "--workspace", here, show=f'ask "{question}"')
 
     title("Explain: facts from the index, callers included")
-    run(
-        "explain",
-        f"{here}/server/impetus/domain/passages.py:8",
-        "--workspace",
-        here,
-        show="explain server/impetus/domain/passages.py:8",
-    )
+    place = "server/impetus/domain/passages.py:8"
+    run("explain", f"{here}/{place}", "--workspace", here, show=f"explain {place}")
 
     title("Complete: the bundled model, in the middle of a line and of a function")
-    for text in (
-        "def add(a, b):\n    return ",
-        "for index, value in enumer",
-        "import os\n\n\ndef read_text(path):\n    with open(path) as ",
-    ):
-        lines = text.split("\n")
-        place = f"-:{len(lines)}:{len(lines[-1]) + 1}"
-        sys.stdout.write("\n" + "\n".join(f"    {line}" for line in text.split("\n")) + "▏\n")
-        sys.stdout.write(f"$ impetus complete {place} --name example.py\n")
-        sys.stdout.flush()
-        subprocess.run(
-            [sys.executable, "-m", "impetus", "complete", place, "--name", "example.py", "--workspace", here],
-            input=text,
-            text=True,
-            check=True,
-        )
+    complete("def add(a, b):\n    return ", here)
+    complete("values = [3, 1, 2]\nfor index, value in enumer", here)
+    complete("import os\n\n\ndef read_text(path):\n    with open(path) as ", here)
 
     sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} seconds.\n")
 
