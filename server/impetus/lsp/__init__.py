@@ -1,0 +1,1 @@
+"""The LSP surface: the only package that knows LSP types."""
