@@ -70,9 +70,9 @@ def main() -> None:
     run("explain", f"{here}/{place}", "--workspace", here, show=f"explain {place}")
 
     title("Complete: the bundled model, in the middle of a line and of a function")
-    complete("def add(a, b):\n    return ", here)
-    complete("values = [3, 1, 2]\nfor index, value in enumer", here)
-    complete("import os\n\n\ndef read_text(path):\n    with open(path) as ", here)
+    complete("class Point:\n    def __init__(self, x, y):\n        self.x = x\n        ", here)
+    complete("class Stack:\n    def push(self, item):\n        self.items.", here)
+    complete("import argparse\n\n\ndef main():\n    parser = argparse.", here)
 
     sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} seconds.\n")
 

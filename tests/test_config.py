@@ -24,7 +24,7 @@ def test_an_unknown_key_is_reported_by_name() -> None:
 
 
 def test_a_bad_safety_setting_stops() -> None:
-    with pytest.raises(BadRequest, match="http.port"):
+    with pytest.raises(BadRequest, match=r"http\.port"):
         config.resolve({"http": {"port": "everywhere"}})
 
 

@@ -177,7 +177,7 @@ def describe() -> str:
         "Put them into `settings.toml` in the home directory (`IMPETUS_HOME`, else `~/.impetus`), set",
         "`IMPETUS_<AREA>_<NAME>` in the environment, or send them from the editor under the section `impetus`.",
         "The editor wins over the environment, the environment over the file.",
-        "A bad value leaves the default in place and is shown in the status; a bad value under `http` stops the program.",
+        "A bad value leaves the default in place and is shown in the status; under `http` it stops the program.",
     ]
     for section, field in Settings.model_fields.items():
         model = field.annotation

@@ -100,6 +100,9 @@ class ScriptedSession:
     async def open_root(self, root: Path) -> None:
         self.roots = (*self.roots, root)
 
+    def close_document(self, key: str) -> None:
+        self.documents.close(key)
+
     async def close_root(self, root: Path) -> None:
         self.roots = tuple(each for each in self.roots if each != root)
 

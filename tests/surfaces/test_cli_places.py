@@ -66,12 +66,12 @@ def test_points_that_are_none(text: str) -> None:
     ],
 )
 def test_offset_counts_characters(place: str, before: str) -> None:
-    document = places.read("x", "abc\r\n\ndéf".encode())
+    document = places.read("x", Path(), "abc\r\n\ndéf".encode())
     assert document.text[: places.offset(document, places.point(place))] == before
 
 
 def test_lines_that_are_not_there_are_named() -> None:
-    document = places.read("x.py", b"one\ntwo\n")
+    document = places.read("x.py", Path(), b"one\ntwo\n")
     with pytest.raises(BadRequest, match="line 9 is not there"):
         places.offset(document, places.point("x.py:9"))
     with pytest.raises(BadRequest, match="has 2 lines"):
@@ -79,7 +79,7 @@ def test_lines_that_are_not_there_are_named() -> None:
 
 
 def test_a_selection_ends_with_the_file() -> None:
-    document = places.read("x.py", b"one\ntwo\n")
+    document = places.read("x.py", Path(), b"one\ntwo\n")
     assert document.language == "python"
     whole = places.selection(document, places.lines("x.py"))
     assert (whole.start_line, whole.end_line) == (1, 2)
@@ -90,7 +90,7 @@ def test_a_selection_ends_with_the_file() -> None:
 def test_files_and_folders_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotFound, match="cannot be read"):
-        places.read(tmp_path / "none")
+        places.read(tmp_path / "none", tmp_path)
     with pytest.raises(NotFound, match="does not exist"):
         places.folder(tmp_path / "none")
     with pytest.raises(NotFound, match="is not a folder"):
@@ -126,3 +126,9 @@ def test_numbers_for_people() -> None:
         "0 bytes", "999 bytes", "1.5 kB", "2.0 MB", "3.1 GB",
     ]  # fmt: skip
     assert (plural(1, "file"), plural(1200, "file")) == ("1 file", "1,200 files")
+
+
+def test_a_path_as_search_prints_it_is_found_in_the_workspace(tmp_path: Path) -> None:
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "a.py").write_text("x = 1\n")
+    assert places.read("pkg/a.py", tmp_path).key == str(tmp_path / "pkg" / "a.py")

@@ -32,7 +32,7 @@ async def ask(
 
 
 async def explain(runtime: Runtime, out: Output, root: Path, place: places.Lines) -> int:
-    document = places.read(place.path)
+    document = places.read(place.path, root)
     selection = places.selection(document, place)
     return await _answer(runtime, out, root, lambda session: session.explain(selection))
 

@@ -16,7 +16,7 @@ SHOWN_LINES = 4
 async def complete(runtime: Runtime, out: Output, root: Path, place: places.Point, name: Path) -> int:
     """`name` is the path of the text when it comes from standard input, which may not exist yet."""
     data = sys.stdin.buffer.read() if place.path == places.STDIN else None
-    document = places.read(name, data)
+    document = places.read(name, root, data)
     cursor = Cursor(document, places.offset(document, place))
     async with engine_session(runtime, UNINDEXED, out) as session:
         # Other files are offered as context as far as they are indexed; a completion waits for no index.

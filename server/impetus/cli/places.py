@@ -57,9 +57,14 @@ def point(text: str) -> Point:
     return Point(match["path"], line, column)
 
 
-def read(name: str | Path, data: bytes | None = None) -> Document:
-    """The file as a document; `data` stands in for what is on disk."""
+def read(name: str | Path, root: Path, data: bytes | None = None) -> Document:
+    """The file as a document; `data` stands in for what is on disk.
+
+    A path is meant from the current folder, or, as search prints it, from the workspace `root`.
+    """
     absolute = Path(name).expanduser().resolve()
+    if not absolute.exists() and (root / name).exists():
+        absolute = root / name
     if data is None:
         try:
             data = absolute.read_bytes()

@@ -66,7 +66,11 @@ def did_save(client: Client, params: lsp.DidSaveTextDocumentParams) -> None:
 
 
 def did_close(client: Client, params: lsp.DidCloseTextDocumentParams) -> None:
-    client.documents.close(key_of(params.text_document.uri))
+    key = key_of(params.text_document.uri)
+    if client.session_now is not None:
+        client.session_now.close_document(key)
+    else:
+        client.documents.close(key)
 
 
 def did_change_watched_files(client: Client, params: lsp.DidChangeWatchedFilesParams) -> None:

@@ -76,6 +76,10 @@ class Session:
                 await self.engine.rebuild(root)
             self.engine.index(root).note([root])
 
+    def close_document(self, key: str) -> None:
+        self.documents.close(key)
+        self.engine.completer.forget(key)
+
     async def search(self, query: SearchQuery) -> list[Hit]:
         return await self.engine.retriever.search(query, self.view)
 
