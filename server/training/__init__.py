@@ -1,0 +1,1 @@
+"""Programs that make the data the package ships; not part of the wheel."""
