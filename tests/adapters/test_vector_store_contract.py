@@ -80,6 +80,14 @@ def test_text_without_a_vector_is_known_and_never_found(store: VectorStore) -> N
     assert {key for key, _ in store.search(data[0], 10)} == {names(3)[0], names(3)[2]}
 
 
+def test_ids_are_everything_that_is_not_missing(store: VectorStore) -> None:
+    store.add(["empty"], np.zeros((1, vectors(1).shape[1]), np.float32))
+    store.add(names(3), vectors(3))
+    settle(store)
+    store.remove(names(1))
+    assert store.ids() == {"empty", *names(3)[1:]}
+
+
 def test_a_vector_that_is_not_finite_is_not_stored(store: VectorStore) -> None:
     data = vectors(3)
     data[1, 4] = np.nan

@@ -28,6 +28,9 @@ class MemoryVectorStore:
     def missing(self, ids: Sequence[str]) -> set[str]:
         return set(ids) - self._vectors.keys() - self._empty
 
+    def ids(self) -> set[str]:
+        return self._vectors.keys() | self._empty
+
     def remove(self, ids: Sequence[str]) -> None:
         for key in ids:
             self._vectors.pop(key, None)

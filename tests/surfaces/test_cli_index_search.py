@@ -78,8 +78,8 @@ def test_text_of_files_is_never_markup(project: Path) -> None:
 
 
 def test_index_for_scripts(project: Path) -> None:
-    skipped = (SkippedFile("logo.png", "binary"), SkippedFile("dist/x.js", "ignored"))
-    terminal = Terminal(Script(report=ScanReport(project, {}, skipped)))
+    phase = IndexProgress(project, "ready", 2, 2, files=2, chunks=5, skipped=2)
+    terminal = Terminal(Script(phases=(phase,)))
     value = terminal.value("index", str(project))
     assert value.pop("seconds") >= 0
     assert value == {

@@ -2,8 +2,8 @@
 
 New vectors are durable and searchable at once in the segment; `settle()` moves them into Chroma in batches once they
 are many (below that, exact search is faster than Chroma's first import). A query asks both. Chroma gets ids and
-vectors only: no documents, no metadata, no embedding function, no telemetry. It is opened on first need, and one
-process may have it open: the one that holds the index lock.
+vectors only: no documents, no metadata, no embedding function, no telemetry. It is opened by the first housekeeping
+or query that needs it, and one process may have it open: the one that holds the index lock.
 """
 
 import shutil
@@ -22,7 +22,10 @@ from impetus.errors import IndexFailed
 
 #: Above so many vectors the segment is moved: exact search over 16k rows of 256 takes about 2 ms.
 SEGMENT_LIMIT = 16_384
+#: Ids in one look-up or deletion.
 _BATCH = 2_000
+#: Vectors moved in one step of housekeeping: 0.05 to 0.25 s of Chroma, which a closing engine or a removal waits for.
+_STEP = 250
 _COLLECTION = "chunks"
 
 
@@ -42,7 +45,8 @@ class ChromaStore:
         self._embedder_id = embedder_id
         self._read_only = read_only
         self._limit = segment_limit
-        self._lock = threading.Lock()  # Chroma's client is used by one thread at a time
+        self._lock = threading.Lock()  # held while Chroma is opened, written or closed; queries run beside writes
+        self._closed = False
         self._client: Any = None
         self._collection: Any = None
         self._emptying = False
@@ -54,6 +58,7 @@ class ChromaStore:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._close_client()
             self._segment.close()
 
@@ -67,6 +72,9 @@ class ChromaStore:
 
     def missing(self, ids: Sequence[str]) -> set[str]:
         return self._segment.missing(ids)
+
+    def ids(self) -> set[str]:
+        return self._segment.ids()
 
     def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         found = self._segment.search(vector, limit)
@@ -85,9 +93,13 @@ class ChromaStore:
 
     def settle(self) -> bool:
         with self._lock:
-            if self._read_only or not self._above_water():
+            if self._read_only or self._closed:
                 return False
-            ids, vectors = self._segment.oldest(_BATCH)
+            if not self._above_water():
+                if self._segment.count_in_chroma():
+                    self._open_chroma()  # the first query need not wait for it
+                return False
+            ids, vectors = self._segment.oldest(_STEP)
             collection = self._open_chroma()
             # Chroma first, then the mark: a crash between the two only repeats an upsert.
             if not self._guard(lambda: collection.upsert(ids=ids, embeddings=vectors)):
@@ -96,25 +108,31 @@ class ChromaStore:
             return True
 
     def _above_water(self) -> bool:
-        """True from the moment the segment passes its limit until it is down to half."""
-        if len(self._segment) > self._limit:
+        """True from the moment the segment passes its limit until little is left: a query then pays for Chroma alone.
+
+        Where Chroma is in use already, the limit is lower.
+        """
+        size, limit = len(self._segment), self._limit
+        if size > (limit // 4 if self._segment.count_in_chroma() else limit):
             self._emptying = True
-        elif len(self._segment) <= self._limit // 2:
+        elif size <= limit // 8:
             self._emptying = False
         return self._emptying
 
     def _search_chroma(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        with self._lock:
-            collection = self._open_chroma()
-            answers: list[Any] = []
-            self._guard(
-                lambda: answers.append(
-                    collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
-                )
-            )
-        if not answers:
+        collection = self._collection
+        if collection is None:
+            with self._lock:
+                if self._closed:
+                    return []
+                collection = self._open_chroma()
+        try:
+            answer = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+        except Exception as error:
+            with self._lock:
+                if collection is self._collection:  # else it was closed or started over meanwhile
+                    self._reset(error)
             return []
-        answer = answers[0]
         return [(key, 1.0 - d) for key, d in zip(answer["ids"][0], answer["distances"][0], strict=True)]
 
     def _open_chroma(self) -> Any:

@@ -1,19 +1,29 @@
-"""Contents to digests: in this process when they are few, on parser processes for a large scan.
+"""Contents to digests: in this process when they are few, and on parser processes beside it for a large scan.
 
-The processes live for one `analyze` call. Digests come back in the order of the contents.
+The processes live for one `analyze` call. Digests come back in the order of the contents. A grammar that crashes takes
+its process with it, never the scan.
 """
 
+import logging
 import multiprocessing
 import os
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from itertools import chain, islice
 
+from impetus.domain.chunking import blob_id
 from impetus.domain.digest import digest
 from impetus.domain.ports import Digest
 
+log = logging.getLogger(__name__)
+
 Content = tuple[str, bytes]
+Make = Callable[[bytes, str], Digest]
+_Running = tuple[list[Content], "Future[list[Digest]]"]
 
 #: Starting processes costs about a third of a second, which is what one core needs for so much source.
 _WORTH_A_POOL = 1_500_000
@@ -21,15 +31,17 @@ _WORTH_A_POOL = 1_500_000
 _PARCEL = 256_000
 
 
-def _digest_all(contents: list[Content]) -> list[Digest]:
-    return [digest(data, language) for language, data in contents]
+def _digest_all(contents: list[Content], make: Make) -> list[Digest]:
+    return [make(data, language) for language, data in contents]
 
 
 class ParsePool:
     """Implements `Analyzer`."""
 
-    def __init__(self, processes: int = 0) -> None:
+    def __init__(self, processes: int = 0, digest: Make = digest) -> None:
+        """`digest` is what the processes run; it must be importable by name."""
         self._processes = processes or min(8, os.cpu_count() or 1)
+        self._digest = digest
 
     def analyze(self, contents: Iterable[Content]) -> Iterator[Digest]:
         source = iter(contents)
@@ -42,24 +54,85 @@ class ParsePool:
                 break
         if size < _WORTH_A_POOL or self._processes == 1:
             for language, data in chain(head, source):
-                yield digest(data, language)
+                yield self._digest(data, language)
             return
-        yield from self._pooled(chain(head, source))
+        yield from self._pooled(head, _parcels(source))
 
-    def _pooled(self, contents: Iterator[Content]) -> Iterator[Digest]:
-        parcels = _parcels(contents)
-        pool = ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
+    def _pooled(self, head: list[Content], parcels: Iterator[list[Content]]) -> Iterator[Digest]:
+        """The head is digested here while the processes start: the first results do not wait for them."""
+        pool = _start(self._processes)
         try:
-            running: deque[Future[list[Digest]]] = deque(
-                pool.submit(_digest_all, parcel) for parcel in islice(parcels, self._processes * 2)
-            )
+            running: deque[_Running] = deque()
+            for parcel in islice(parcels, self._processes * 2):
+                running.append((parcel, self._submit(pool, parcel)))
+            for language, data in head:
+                yield self._digest(data, language)
             while running:
-                done = running.popleft().result()
+                parcel, future = running.popleft()
+                try:
+                    done = future.result()
+                except BrokenProcessPool:
+                    # A parser crashed on some content of what was running; nobody knows on which.
+                    _end(pool)
+                    yield from self._one_by_one(parcel)
+                    pool = _start(self._processes)
+                    running = deque((other, self._submit(pool, other)) for other, _ in running)
+                    done = []
                 for parcel in islice(parcels, 1):
-                    running.append(pool.submit(_digest_all, parcel))
+                    running.append((parcel, self._submit(pool, parcel)))
                 yield from done
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _end(pool)
+
+    def _submit(self, pool: ProcessPoolExecutor, parcel: list[Content]) -> "Future[list[Digest]]":
+        try:
+            return pool.submit(_digest_all, parcel, self._digest)
+        except BrokenProcessPool as error:  # known only now; whoever waits for the result deals with it
+            failed: Future[list[Digest]] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _one_by_one(self, parcel: list[Content]) -> Iterator[Digest]:
+        """Each content by itself; one that ends its process is kept as plain text."""
+        pool = _start(1)
+        try:
+            for language, data in parcel:
+                try:
+                    yield pool.submit(self._digest, data, language).result()
+                except BrokenProcessPool:
+                    log.warning("the parser of %s crashed on a file, which is indexed as plain text", language)
+                    yield _plain(data, language)
+                    _end(pool)
+                    pool = _start(1)
+        finally:
+            _end(pool)
+
+
+def _plain(data: bytes, language: str) -> Digest:
+    """As text, under the address that the content has in its language."""
+    made = digest(data, "text")
+    return Digest(replace(made.analysis, blob=blob_id(data, language), language=language), made.terms)
+
+
+def _start(processes: int) -> ProcessPoolExecutor:
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_end_with_parent)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot end its processes, and they would wait for work forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def _parcels(contents: Iterator[Content]) -> Iterator[list[Content]]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from impetus.adapters import sqlite_schema
+from impetus.adapters import sqlite_graph, sqlite_schema
 from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedReference
 from impetus.domain.types import Chunk, Definition, Outline, Reference
 from impetus.errors import IndexCorrupt, IndexFailed
@@ -20,6 +20,18 @@ T = TypeVar("T")
 #: SQLite's limit on variables is 32,766; smaller slices keep statements cheap to prepare.
 _SLICE = 500
 
+#: About so many chunks are scored by a lexical query, and a share of a large index: exact at 4,000 chunks, the same 50
+#: best hits at 100,000 (docs/performance.md).
+_SCORED = 4_000
+_SCORED_SHARE = 50
+
+#: Chunks whose places a thread remembers, about 1 kB each.
+_KEPT_PLACES = 4_000
+
+_PLACED = (
+    'f.root, f.path, f.size, f.mtime_ns, b.key, b.language, c.key, p.start, p."end", p.start_line, p.end_line,'
+    " c.scope, c.signature, c.symbols, c.kind"
+)
 _DEFINITION = 'd.name, d.kind, d.start, d."end", d.start_line, d.end_line, d.name_line, d.scope, d.signature, d.doc'
 
 
@@ -74,38 +86,94 @@ class SqliteCatalogReader:
     def lexical(self, terms: Sequence[str], limit: int) -> list[tuple[str, float]]:
         if not terms:
             return []
-        match = " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
         with failures():
             rows = self._db().execute(
                 "SELECT c.key, -found.score FROM"
                 " (SELECT rowid, rank AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?) found"
                 " JOIN chunks c ON c.id = found.rowid ORDER BY found.score",
-                (match, limit),
+                (self._match(list(dict.fromkeys(terms))), limit),
             )
             return rows.fetchall()
+
+    def _match(self, terms: list[str]) -> str:
+        """Any of `terms`; in a large index a chunk must hold one of the rare ones, so that few have to be scored.
+
+        FTS5 scores every match, and frequent terms match much for little score. All terms still count in the score of
+        a match: the rare ones occur twice in the expression, so the frequent ones are written twice beside them.
+        """
+        db = self._db()
+        highest: int = db.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0]
+        if highest <= _SCORED or len(terms) == 1:
+            return _any(terms)
+        enough = _SCORED + highest // _SCORED_SHARE
+        rows = db.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", terms)
+        frequencies: dict[str, int] = dict(rows.fetchall())
+        terms = sorted(terms, key=lambda term: frequencies.get(term, 0))
+        matches, rare = 0, 0
+        while rare < len(terms):
+            matches += frequencies.get(terms[rare], 0)
+            if rare and matches > enough:
+                break
+            rare += 1
+        if rare == len(terms):
+            return _any(terms)
+        return f"({_any(terms[:rare])}) AND ({_any(terms + terms[rare:])})"
 
     def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
         """Number of chunks in the lexical index, and of those that hold each term."""
         with failures():
             db = self._db()
-            total = db.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            total = db.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0]
             rows = db.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", list(terms))
             return total, dict(rows.fetchall())
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
-        found: list[Placed] = []
         with failures():
-            numbers = self._roots(roots)
-            for part in slices(chunk_ids):
+            known = self._places(roots)
+            unknown = [chunk for chunk in chunk_ids if chunk not in known]
+            numbers = self._roots(roots) if unknown else {}
+            for part in slices(unknown):
                 rows = self._db().execute(
-                    'SELECT f.root, f.path, f.size, f.mtime_ns, b.key, b.language, c.key, p.start, p."end",'
-                    " p.start_line, p.end_line, c.scope, c.signature, c.symbols, c.kind"
-                    " FROM chunks c JOIN blob_chunks p ON p.chunk = c.id JOIN blobs b ON b.id = p.blob"
-                    " JOIN files f ON f.blob = b.id"
+                    # CROSS JOIN keeps this order; by itself SQLite goes through all files first, three times as long.
+                    f"SELECT {_PLACED} FROM chunks c CROSS JOIN blob_chunks p ON p.chunk = c.id"
+                    " CROSS JOIN blobs b ON b.id = p.blob CROSS JOIN files f ON f.blob = b.id"
                     f" WHERE c.key IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
                     [*part, *numbers],
                 )
+                known.update((chunk, []) for chunk in part)
+                for row in rows:
+                    placed = _placed(numbers, row)
+                    known[placed.chunk.id].append(placed)
+            return [placed for chunk in chunk_ids for placed in known[chunk]]
+
+    def _places(self, roots: Sequence[Path]) -> dict[str, list[Placed]]:
+        """Places that this thread has looked up since the catalog last changed: queries of one hour share many."""
+        state = (self._db().execute("PRAGMA data_version").fetchone()[0], *roots)
+        known: dict[str, list[Placed]] = getattr(self._local, "places", {})
+        if getattr(self._local, "state", None) != state or len(known) > _KEPT_PLACES:
+            known = self._local.places = {}
+            self._local.state = state
+        return known
+
+    def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
+        found: list[Placed] = []
+        with failures():
+            numbers = self._roots(roots)
+            for ending in endings:
+                rows = self._db().execute(
+                    f"SELECT {_PLACED} FROM files f JOIN blobs b ON b.id = f.blob JOIN blob_chunks p ON p.blob = b.id"
+                    f" JOIN chunks c ON c.id = p.chunk WHERE f.root IN ({marks(list(numbers))})"
+                    " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?",
+                    [*numbers, f"%/{_escaped(ending.lower())}", limit],
+                )
                 found += [_placed(numbers, row) for row in rows]
+        return found
+
+    def users(self, blobs: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        with failures():
+            for part in slices(blobs):
+                found |= sqlite_graph.users(self._db(), part)
         return found
 
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
@@ -122,7 +190,7 @@ class SqliteCatalogReader:
         return found
 
     def definitions_like(self, part: str, roots: Sequence[Path], limit: int) -> list[PlacedDefinition]:
-        pattern = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = _escaped(part)
         with failures():
             numbers = self._roots(roots)
             rows = self._db().execute(
@@ -180,7 +248,20 @@ class SqliteCatalogReader:
                 " WHERE r.path = ?",
                 (str(root),),
             ).fetchone()[0]
-            return CatalogCounts(sum(languages.values()), chunks, languages)
+            left_out = db.execute(
+                "SELECT count(*) FROM files f JOIN roots r ON r.id = f.root WHERE r.path = ? AND f.blob IS NULL",
+                (str(root),),
+            ).fetchone()[0]
+            return CatalogCounts(sum(languages.values()), chunks, languages, left_out)
+
+
+def _escaped(text: str) -> str:
+    """`text` for a LIKE pattern in which nothing is special."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _any(terms: Sequence[str]) -> str:
+    return " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
 
 
 def _names(joined: str) -> tuple[str, ...]:

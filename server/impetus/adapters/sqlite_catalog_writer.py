@@ -4,12 +4,13 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from impetus.adapters import sqlite_schema
+from impetus.adapters import sqlite_graph, sqlite_schema
 from impetus.adapters.sqlite_catalog import failures, marks, slices
 from impetus.domain.ports import Digest, FileState
+from impetus.domain.types import Definition
 
 
 class SqliteCatalogWriter:
@@ -19,8 +20,9 @@ class SqliteCatalogWriter:
         self._db = sqlite_schema.connect(path)
 
     def close(self) -> None:
-        with failures():
+        with suppress(sqlite3.Error):  # a damaged catalog must be closed too, before it is deleted
             self._db.execute("PRAGMA optimize")
+        with failures():
             self._db.close()
 
     @contextmanager
@@ -36,12 +38,22 @@ class SqliteCatalogWriter:
 
     def files(self, root: Path) -> dict[str, FileState]:
         with failures():
-            rows = self._db.execute(
-                "SELECT f.path, f.size, f.mtime_ns, coalesce(b.key, '') FROM files f JOIN roots r ON r.id = f.root"
-                " LEFT JOIN blobs b ON b.id = f.blob WHERE r.path = ?",
-                (str(root),),
-            )
-            return {path: FileState(size, mtime, blob) for path, size, mtime, blob in rows}
+            return self._states("", [str(root)])
+
+    def file_states(self, root: Path, paths: Set[str]) -> dict[str, FileState]:
+        found: dict[str, FileState] = {}
+        with failures():
+            for part in slices(list(paths)):
+                found |= self._states(f" AND f.path IN ({marks(part)})", [str(root), *part])
+        return found
+
+    def _states(self, condition: str, values: Sequence[str]) -> dict[str, FileState]:
+        rows = self._db.execute(
+            "SELECT f.path, f.size, f.mtime_ns, coalesce(b.key, '') FROM files f JOIN roots r ON r.id = f.root"
+            f" LEFT JOIN blobs b ON b.id = f.blob WHERE r.path = ?{condition}",
+            values,
+        )
+        return {path: FileState(size, mtime, blob) for path, size, mtime, blob in rows}
 
     def known_blobs(self, blobs: Set[str]) -> set[str]:
         known: set[str] = set()
@@ -64,12 +76,15 @@ class SqliteCatalogWriter:
                 found.setdefault(path, []).append(key)
         return found
 
+    def stored_chunks(self) -> set[str]:
+        with failures():
+            return {key for (key,) in self._db.execute("SELECT key FROM chunks")}
+
     def apply(self, root: Path, digests: Sequence[Digest], files: Mapping[str, FileState], gone: Set[str]) -> None:
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (str(root),))
             number: int = db.execute("SELECT id FROM roots WHERE path = ?", (str(root),)).fetchone()[0]
-            for digest in digests:
-                self._add_blob(digest)
+            self._add(digests)
             before = self._blobs_of(number, [*files, *gone])
             for part in slices(list(gone)):
                 db.execute(f"DELETE FROM files WHERE root = ? AND path IN ({marks(part)})", (number, *part))
@@ -94,6 +109,10 @@ class SqliteCatalogWriter:
         with failures():
             return [Path(path) for (path,) in self._db.execute("SELECT path FROM roots")]
 
+    def count_users(self) -> None:
+        with self._transaction() as db:
+            sqlite_graph.count_users(db)
+
     def collect(self, older_than_s: float) -> list[str]:
         with self._transaction() as db:
             old = [
@@ -109,56 +128,66 @@ class SqliteCatalogWriter:
                 db.execute(f"DELETE FROM blobs WHERE id {held}", part)
             return self._delete_chunks(chunks)
 
-    def _add_blob(self, digest: Digest) -> None:
-        db, analysis = self._db, digest.analysis
-        added = db.execute(
-            "INSERT OR IGNORE INTO blobs (key, language, unused_since) VALUES (?, ?, ?)",
-            (analysis.blob, analysis.language, time.time()),
+    def _add(self, digests: Sequence[Digest]) -> None:
+        """Store contents that are not there yet. Numbers are given out here, so that all rows go in in bulk."""
+        db = self._db
+        known = self.known_blobs({digest.analysis.blob for digest in digests})
+        fresh = {digest.analysis.blob: digest for digest in digests if digest.analysis.blob not in known}
+        chunks = self._add_chunks(list(fresh.values()))
+        numbered = list(enumerate((digest.analysis for digest in fresh.values()), self._next("blobs")))
+        now = time.time()
+        db.executemany("INSERT INTO blobs VALUES (?, ?, ?, ?)", [(n, a.blob, a.language, now) for n, a in numbered])
+        db.executemany(
+            "INSERT INTO blob_chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, ordinal, chunks[c.id], c.start, c.end, c.start_line, c.end_line)
+                for number, analysis in numbered
+                for ordinal, c in enumerate(analysis.chunks)
+            ],
         )
-        if not added.rowcount:
-            return
-        blob = added.lastrowid
-        rows = []
-        for ordinal, (chunk, terms) in enumerate(zip(analysis.chunks, digest.terms, strict=True)):
-            number = self._add_chunk(chunk.id, chunk.scope, chunk.signature, chunk.symbols, chunk.kind, terms)
-            rows.append((blob, ordinal, number, chunk.start, chunk.end, chunk.start_line, chunk.end_line))
-        db.executemany("INSERT INTO blob_chunks VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         db.executemany(
             "INSERT INTO definitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (
-                    blob,
-                    d.name,
-                    d.kind,
-                    d.start,
-                    d.end,
-                    d.start_line,
-                    d.end_line,
-                    d.name_line,
-                    "\n".join(d.scope),
-                    d.signature,
-                    d.doc,
-                )
+                (number, *_span(d), "\n".join(d.scope), d.signature, d.doc)
+                for number, analysis in numbered
                 for d in analysis.outline.definitions
             ],
         )
         db.executemany(
             "INSERT INTO refs VALUES (?, ?, ?, ?, ?)",
-            [(blob, r.name, r.kind, r.line, r.within) for r in analysis.outline.references],
+            [
+                (number, r.name, r.kind, r.line, r.within)
+                for number, analysis in numbered
+                for r in analysis.outline.references
+            ],
         )
 
-    def _add_chunk(
-        self, key: str, scope: Sequence[str], signature: str, symbols: Sequence[str], kind: str, terms: str
-    ) -> int:
+    def _add_chunks(self, digests: Sequence[Digest]) -> dict[str, int]:
+        """Numbers of all chunks of `digests`; those that are new are stored and enter the lexical index."""
         db = self._db
-        added = db.execute(
-            "INSERT OR IGNORE INTO chunks (key, scope, signature, symbols, kind, terms) VALUES (?, ?, ?, ?, ?, ?)",
-            (key, "\n".join(scope), signature, "\n".join(symbols), kind, zlib.compress(terms.encode(), 1)),
+        found = {
+            chunk.id: (chunk, terms)
+            for digest in digests
+            for chunk, terms in zip(digest.analysis.chunks, digest.terms, strict=True)
+        }
+        numbers: dict[str, int] = {}
+        for part in slices(list(found)):
+            numbers.update(db.execute(f"SELECT key, id FROM chunks WHERE key IN ({marks(part)})", part).fetchall())
+        fresh = [entry for key, entry in found.items() if key not in numbers]
+        numbered = [(number, chunk, terms) for number, (chunk, terms) in enumerate(fresh, self._next("chunks"))]
+        db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (n, c.id, "\n".join(c.scope), c.signature, "\n".join(c.symbols), c.kind, zlib.compress(t.encode(), 1))
+                for n, c, t in numbered
+            ],
         )
-        if added.rowcount:
-            db.execute("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", (added.lastrowid, terms))
-            return added.lastrowid or 0
-        number: int = db.execute("SELECT id FROM chunks WHERE key = ?", (key,)).fetchone()[0]
+        db.executemany("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", [(n, terms) for n, _, terms in numbered])
+        numbers.update((chunk.id, number) for number, chunk, _ in numbered)
+        return numbers
+
+    def _next(self, table: str) -> int:
+        number: int = self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0]
         return number
 
     def _blobs_of(self, root: int, paths: Sequence[str]) -> set[int]:
@@ -195,3 +224,7 @@ class SqliteCatalogWriter:
             db.executemany("DELETE FROM chunks WHERE id = ?", [(number,) for number, _, _ in rows])
             deleted += [key for _, key, _ in rows]
         return deleted
+
+
+def _span(d: Definition) -> tuple[str, str, int, int, int, int, int]:
+    return d.name, d.kind, d.start, d.end, d.start_line, d.end_line, d.name_line

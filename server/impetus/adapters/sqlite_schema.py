@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -75,6 +75,10 @@ CREATE TABLE refs (
 );
 CREATE INDEX refs_by_name ON refs (name);
 CREATE INDEX refs_by_blob ON refs (blob);
+CREATE TABLE popularity (                  -- derived from definitions and refs, see sqlite_graph.py
+    blob INTEGER PRIMARY KEY,
+    users INTEGER NOT NULL
+);
 CREATE VIRTUAL TABLE lexicon USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);
 """
@@ -107,7 +111,11 @@ def remove(path: Path) -> None:
 
 
 def _open(path: Path, read_only: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+    # A reader must not create the file: an empty one would be taken for an index.
+    mode = "rw" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10, check_same_thread=False, isolation_level=None
+    )
     if read_only:
         connection.execute("PRAGMA query_only = 1")
     else:

@@ -1,6 +1,7 @@
 """Where an index lies and who owns it: one folder per repository, one owning process at a time."""
 
 import shutil
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def folder_for(home: Path, root: Path) -> Path:
     """Worktrees and subfolders of one git repository share an index; any other folder has its own."""
     found = git.repository(root)
     owner = found.common_dir if found else root
-    name = found.top.name if found else root.name
+    name = owner.parent.name if owner.name == ".git" else owner.name
     return home / "index" / f"{name or 'root'}-{blake2b(str(owner).encode(), digest_size=6).hexdigest()}"
 
 
@@ -48,11 +49,12 @@ class OpenStore:
             raise
 
     def close(self) -> None:
-        self.reader.close()
-        if self.writer is not None:
-            self.writer.close()
-        self.vectors.close()
-        self._lock.release()
+        with ExitStack() as parts:  # last first; each is closed whatever happens to the others
+            parts.callback(self._lock.release)
+            parts.callback(self.vectors.close)
+            if self.writer is not None:
+                parts.callback(self.writer.close)
+            parts.callback(self.reader.close)
 
 
 def delete(folder: Path) -> None:

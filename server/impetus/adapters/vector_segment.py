@@ -32,6 +32,7 @@ class VectorSegment:
         self._rows: dict[str, int] = {}
         self._ids: list[str | None] = []
         self._free: list[int] = []
+        self._in_chroma = 0
         self._matrix = np.zeros((0, dimensions), np.float32)
         with failures():
             self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
@@ -58,6 +59,7 @@ class VectorSegment:
         flat = np.frombuffer(b"".join(vector for _, vector in rows), "<f2")
         if flat.size != len(rows) * self.dimensions:
             raise IndexFailed("The vectors of this index have another length than the embedder's")
+        self._in_chroma = self._count_in_chroma("")
         self._matrix = flat.reshape(len(rows), self.dimensions).astype(np.float32)
 
     def close(self) -> None:
@@ -128,9 +130,15 @@ class VectorSegment:
         with self._lock, failures():
             return set(ids) - self._known(ids)
 
+    def ids(self) -> set[str]:
+        with self._lock, failures():
+            return {key for (key,) in self._db.execute("SELECT id FROM vectors")}
+
     def remove(self, ids: Sequence[str]) -> None:
         with self._lock, failures():
             for part in slices(ids):
+                among = f" AND id IN ({marks(part)})"
+                self._in_chroma -= self._count_in_chroma(among, part)
                 self._db.execute(f"DELETE FROM vectors WHERE id IN ({marks(part)})", part)
             self._drop(ids)
 
@@ -152,7 +160,10 @@ class VectorSegment:
         """Chroma holds these now."""
         with self._lock, failures():
             for part in slices(ids):
-                self._db.execute(f"UPDATE vectors SET vector = NULL WHERE id IN ({marks(part)})", part)
+                changed = self._db.execute(
+                    f"UPDATE vectors SET vector = NULL WHERE vector NOT NULL AND id IN ({marks(part)})", part
+                )
+                self._in_chroma += changed.rowcount
             self._drop(ids)
 
     def in_chroma(self) -> list[str]:
@@ -160,6 +171,9 @@ class VectorSegment:
             return [key for (key,) in self._db.execute("SELECT id FROM vectors WHERE vector IS NULL")]
 
     def count_in_chroma(self) -> int:
-        with self._lock, failures():
-            count: int = self._db.execute("SELECT count(*) FROM vectors WHERE vector IS NULL").fetchone()[0]
-            return count
+        return self._in_chroma
+
+    def _count_in_chroma(self, condition: str, values: Sequence[str] = ()) -> int:
+        statement = f"SELECT count(*) FROM vectors WHERE vector IS NULL{condition}"
+        count: int = self._db.execute(statement, values).fetchone()[0]
+        return count

@@ -9,7 +9,7 @@ from impetus.cli import exits
 from impetus.cli.opening import ONCE, UNINDEXED, bring_up_to_date, engine_session, state
 from impetus.cli.output import Output, plural, size
 from impetus.cli.runtime import Runtime
-from impetus.domain.types import ScanReport
+from impetus.domain.types import IndexProgress, ScanReport
 from impetus.languages import detect
 
 #: 9.4 MB of Python in 2,089 files took 8.3 s on two busy server cores; good enough to tell a minute from an hour.
@@ -25,10 +25,8 @@ async def index(runtime: Runtime, out: Output, root: Path, *, full: bool) -> int
         await bring_up_to_date(session, root, out, full=full)
         seconds = time.perf_counter() - started
         counts = await session.counts(root)
-        skipped = (await session.dry_run(root)).skipped
-        found = state(session.status(), root)
-    failed = found.failed if found is not None else 0
-    problems = found.problems if found is not None else ()
+        found = state(session.status(), root) or IndexProgress(root, "ready")
+    failed, problems, skipped = found.failed, found.problems, found.skipped
     if out.json:
         out.emit(
             {
@@ -36,7 +34,7 @@ async def index(runtime: Runtime, out: Output, root: Path, *, full: bool) -> int
                 "files": counts.files,
                 "chunks": counts.chunks,
                 "languages": dict(counts.languages),
-                "skipped": len(skipped),
+                "skipped": skipped,
                 "failed": failed,
                 "problems": [{"subject": problem.subject, "message": problem.message} for problem in problems],
                 "seconds": round(seconds, 3),
@@ -45,7 +43,7 @@ async def index(runtime: Runtime, out: Output, root: Path, *, full: bool) -> int
         return exits.OK
     out.line(f"{plural(counts.files, 'file')} in {plural(counts.chunks, 'chunk')}, {seconds:.1f} s", "bold")
     out.line(_languages(counts.languages))
-    out.line(f"{plural(len(skipped), 'file')} left out; `impetus index --dry-run` says which and why", "dim")
+    out.line(f"{plural(skipped, 'file')} left out; `impetus index --dry-run` says which and why", "dim")
     for problem in problems:
         out.line(f"! {problem.subject}: {problem.message}", "yellow")
     if failed > len(problems):

@@ -23,6 +23,11 @@ def blob_id(data: bytes, language: str) -> str:
     return _address(data, language.encode(), str(CHUNKER_VERSION).encode())
 
 
+def chunk_id(piece: bytes, header: str, language: str) -> str:
+    """Content address of a chunk; it does not depend on where the slice stands."""
+    return _address(piece, header.encode(), language.encode(), str(CHUNKER_VERSION).encode())
+
+
 def analyse(data: bytes, language: str, sizes: Sizes = STANDARD) -> Analysis:
     """Cut `data` into chunks and list its definitions and references."""
     line_starts = _line_starts(data)
@@ -88,7 +93,7 @@ def _chunks(
         piece = data[start:end]
         chunks.append(
             Chunk(
-                id=_address(piece, header.encode(), language.encode(), str(CHUNKER_VERSION).encode()),
+                id=chunk_id(piece, header, language),
                 start=start,
                 end=end,
                 start_line=start_line,

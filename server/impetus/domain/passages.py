@@ -1,6 +1,6 @@
 """Passages as they stand in a text now: where a chunk is, and how it is shown."""
 
-from impetus.domain.chunking import analyse, blob_id
+from impetus.domain.chunking import analyse, blob_id, chunk_id
 from impetus.domain.types import Chunk
 
 
@@ -12,6 +12,11 @@ def locate(chunk: Chunk, blob: str, data: bytes, language: str) -> Chunk | None:
     if not found:
         return None
     return min(found, key=lambda other: abs(other.start_line - chunk.start_line))
+
+
+def is_verbatim(chunk: Chunk, data: bytes, language: str) -> bool:
+    """Whether the very text that was indexed stands at the chunk's range, no secret masked in it."""
+    return chunk_id(data[chunk.start : chunk.end], chunk.header, language) == chunk.id
 
 
 def lines(data: bytes, chunk: Chunk) -> str:

@@ -59,6 +59,10 @@ class VectorStore(Protocol):
 
     def missing(self, ids: Sequence[str]) -> set[str]: ...
 
+    def ids(self) -> set[str]:
+        """Everything that is not missing."""
+        ...
+
     def remove(self, ids: Sequence[str]) -> None: ...
 
     def settle(self) -> bool:
@@ -116,6 +120,7 @@ class CatalogCounts:
     files: int
     chunks: int
     languages: Mapping[str, int]  # language → files
+    left_out: int = 0  # files seen and left out because of their content
 
 
 class CatalogWriter(Protocol):
@@ -123,10 +128,18 @@ class CatalogWriter(Protocol):
 
     def files(self, root: Path) -> dict[str, FileState]: ...
 
+    def file_states(self, root: Path, paths: Set[str]) -> dict[str, FileState]:
+        """`files`, but only of these paths: what one saved file needs of a large root."""
+        ...
+
     def known_blobs(self, blobs: Set[str]) -> set[str]: ...
 
     def chunk_ids(self, root: Path) -> dict[str, list[str]]:
         """Path → ids of its chunks, for every indexed file of a root."""
+        ...
+
+    def stored_chunks(self) -> set[str]:
+        """Ids of the chunks of all contents, used or not."""
         ...
 
     def apply(self, root: Path, digests: Sequence[Digest], files: Mapping[str, FileState], gone: Set[str]) -> None:
@@ -142,6 +155,10 @@ class CatalogWriter(Protocol):
 
     def roots(self) -> list[Path]: ...
 
+    def count_users(self) -> None:
+        """Bring what `CatalogReader.users` says up to date; takes a second in a million lines."""
+        ...
+
     def collect(self, older_than_s: float) -> list[str]:
         """Delete contents that no root has used for so long; return the ids of the chunks that went with them."""
         ...
@@ -155,11 +172,19 @@ class CatalogReader(Protocol):
         ...
 
     def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
-        """Number of chunks in the lexical index, and of those that hold each term."""
+        """About how many chunks the lexical index has, and how many of them hold each term."""
         ...
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
         """Every place of these chunks under `roots`."""
+        ...
+
+    def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
+        """Chunks of the files whose path is or ends with one of `endings` (lower case), at most `limit` of each."""
+        ...
+
+    def users(self, blobs: Sequence[str]) -> dict[str, int]:
+        """Of these contents, those that other contents use by a name they define, with the number of users."""
         ...
 
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:

@@ -379,6 +379,7 @@ class IndexProgress:
     rate: float = 0.0
     files: int = 0
     chunks: int = 0
+    skipped: int = 0  # left out by rules or content, once ready; a folder left out counts once
     failed: int = 0
     problems: tuple[Problem, ...] = ()
 

@@ -26,7 +26,9 @@ from impetus.domain.types import IndexProgress, Problem
 from impetus.errors import NotFound
 from impetus.languages import detect
 
-#: A transaction is closed after so many bytes of source: searchable early, yet few commits.
+#: A transaction is closed after so many bytes of source. The first is small, because then search begins to answer;
+#: each is twice the one before, because commits cost.
+_FIRST_BATCH_BYTES = 60_000
 _BATCH_BYTES = 2_000_000
 _BATCH_FILES = 200
 #: With more changed paths than this a walk over the root is cheaper than asking for each.
@@ -43,6 +45,7 @@ class Changes:
     gone: Set[str] = frozenset()
     problems: tuple[Problem, ...] = ()
     reparse: bool = False  # also contents that the catalog knows
+    skipped: int | None = None  # left out by rules; None where no walk has counted them
 
 
 @dataclass(slots=True)
@@ -51,10 +54,11 @@ class _Batch:
     files: dict[str, FileState] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)  # chunk id → what is embedded
     size: int = 0
+    limit: int = _FIRST_BATCH_BYTES
 
     @property
     def full(self) -> bool:
-        return self.size >= _BATCH_BYTES or len(self.files) >= _BATCH_FILES
+        return self.size >= self.limit or len(self.files) >= _BATCH_FILES
 
 
 class Indexer:
@@ -97,23 +101,26 @@ class Indexer:
             for path, stat in report.files.items()
             if path not in known or (known[path].size, known[path].mtime_ns) != stat
         }
-        return Changes(dirty, known.keys() - report.files.keys(), report.problems)
+        return Changes(dirty, known.keys() - report.files.keys(), report.problems, skipped=len(report.skipped))
 
     def _look(self, relative: Set[str]) -> Changes:
-        known = self._catalog.files(self._root)
-        dirty: dict[str, tuple[int, int]] = {}
-        gone: set[str] = set()
+        present: dict[str, tuple[int, int]] = {}
         for path in relative:
             stat = self._files.stat(self._root, path) if self._files.admits(self._root, path) else None
             if stat is not None:
-                dirty[path] = stat
-            else:  # deleted, newly ignored, or a folder that is no longer there
-                gone |= {known_path for known_path in known if known_path == path or known_path.startswith(path + "/")}
+                present[path] = stat
+        known = self._catalog.file_states(self._root, present.keys())
         dirty = {
             path: stat
-            for path, stat in dirty.items()
+            for path, stat in present.items()
             if path not in known or (known[path].size, known[path].mtime_ns) != stat
         }
+        # Deleted, newly ignored, or a folder that is no longer there.
+        absent = relative - present.keys()
+        if not absent:
+            return Changes(dirty)
+        folders = tuple(f"{path}/" for path in absent)
+        gone = {path for path in self._catalog.files(self._root) if path in absent or path.startswith(folders)}
         return Changes(dirty, gone)
 
     def unembedded(self) -> Changes:
@@ -169,7 +176,7 @@ class Indexer:
                 batch.texts.setdefault(chunk.id, chunk_text(data, chunk))
             if batch.full:
                 yield batch
-                batch = _Batch()
+                batch = _Batch(limit=min(2 * batch.limit, _BATCH_BYTES))
         if batch.files:
             yield batch
 

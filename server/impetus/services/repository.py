@@ -1,6 +1,7 @@
 """The index of one repository: its store, the one thread that writes it, and how it is started over."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from typing import TypeVar
 
 from impetus.domain.ports import CatalogReader, CatalogWriter, VectorStore
 from impetus.domain.types import Problem
-from impetus.errors import IndexCorrupt
+from impetus.errors import ImpetusError, IndexCorrupt
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Repository:
         """`open_store(fresh)` opens the files, after deleting them when `fresh`."""
         self.key = key
         self.users = 0
+        self.emptied: list[Callable[[], None]] = []  # called on the event loop after a rebuild
         self._open_store = open_store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"index-{key[:8]}")
         self._store: Store | None = None
@@ -62,13 +66,18 @@ class Repository:
             self._start_over(str(error))
 
     async def rebuild(self, reason: str) -> None:
-        """Delete the index and begin with an empty one; it is derived data."""
+        """Delete the index and begin with an empty one; it is derived data. Every root is told to fill it again."""
         await self.run(lambda: self._start_over(reason))
+        for emptied in tuple(self.emptied):
+            emptied()
 
     def _start_over(self, reason: str) -> None:
         if self._store is not None:
-            self._store.close()
-            self._store = None
+            store, self._store = self._store, None
+            try:
+                store.close()
+            except ImpetusError as error:  # what is damaged may not even close; it is deleted next
+                log.warning("closing index %s: %s", self.key, error)
         self._store = self._open_store(True)
         self._rebuilt = Problem("index", f"{reason}; it was rebuilt from the files")
 

@@ -19,6 +19,8 @@ from impetus.services.repository import Repository
 log = logging.getLogger(__name__)
 
 _DAY = 86_400.0
+#: Who uses what hardly moves with a few files; it is counted anew after so many, and at every start.
+_RECOUNT_FROM = 100
 #: Problems kept for the status; the count of failures is exact all the same.
 _SHOWN_PROBLEMS = 20
 
@@ -48,10 +50,14 @@ class RootIndex:
         self._on_change = on_change
         self._dirty = DirtySet()
         self._idle = asyncio.Event()
+        self._idle.set()  # nothing is noted before `start`
         self._stop = threading.Event()
+        self._skipped = 0  # by rules, as the last walk counted
         self._tasks: list[asyncio.Task[None]] = []
+        self._settling: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        self.repository.emptied.append(self._refill)
         self.note([self.root])
         self._tasks.append(asyncio.create_task(self._run(), name=f"index {self.root}"))
         if self._watcher is not None:
@@ -68,9 +74,12 @@ class RootIndex:
 
     async def close(self) -> None:
         self._stop.set()
-        for task in self._tasks:
+        if self._refill in self.repository.emptied:
+            self.repository.emptied.remove(self._refill)
+        tasks = [*self._tasks, *([self._settling] if self._settling else ())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._idle.set()
 
     async def _watch(self, watcher: Watcher) -> None:
@@ -87,9 +96,7 @@ class RootIndex:
                 await self._bring_up_to_date(paths, heal=first)
                 first = False
             except IndexCorrupt as error:
-                log.warning("index of %s is damaged, building it anew", self.root)
-                await self.repository.rebuild(str(error))
-                self._dirty.note([self.root])
+                await self._start_over(error)
             except ImpetusError as error:
                 self._fail(str(error))
             except Exception:
@@ -98,7 +105,18 @@ class RootIndex:
                 self._fail("Indexing failed unexpectedly; the log has the details. `impetus index --full` starts over")
             if not self._dirty:
                 self._idle.set()
-                await self._settle()
+                if self._settling is None or self._settling.done():
+                    self._settling = asyncio.create_task(self._settle(), name=f"settle {self.root}")
+
+    async def _start_over(self, damage: IndexCorrupt) -> None:
+        log.warning("index of %s is damaged, building it anew", self.root)
+        try:
+            await self.repository.rebuild(str(damage))
+        except ImpetusError as error:
+            self._fail(str(error))
+
+    def _refill(self) -> None:
+        self.note([self.root])
 
     def _fail(self, message: str) -> None:
         self._say(replace(self.progress, phase="failed", problems=(Problem(str(self.root), message),)))
@@ -113,10 +131,14 @@ class RootIndex:
         if self.root in paths:
             self._say(replace(self.progress, phase="scanning"))
         changes = await self.repository.run(lambda: indexer.changes(paths))
+        if changes.skipped is not None:
+            self._skipped = changes.skipped
         problems = await self._apply(indexer, changes)
         if heal:
             lost = await self.repository.run(indexer.unembedded)
             await self._apply(indexer, lost)
+        if heal or len(changes.dirty) >= _RECOUNT_FROM:
+            await self.repository.run(writer.count_users)
         await self._ready(problems)
         if heal:
             await self._housekeeping()
@@ -140,6 +162,7 @@ class RootIndex:
                 counts.files,
                 files=counts.files,
                 chunks=counts.chunks,
+                skipped=self._skipped + counts.left_out,
                 failed=len(problems),
                 problems=problems[:_SHOWN_PROBLEMS],
             )
@@ -164,7 +187,7 @@ class RootIndex:
         return await self.repository.run(lambda: self.repository.store.reader.counts(self.root))
 
     async def _housekeeping(self) -> None:
-        """Once a start: collect contents that nothing has used for long."""
+        """Once a start: collect contents that nothing has used for long, and vectors whose chunk a crash cut off."""
 
         def work() -> None:
             store = self.repository.store
@@ -173,9 +196,10 @@ class RootIndex:
             for root in store.writer.roots():
                 if not root.exists():
                     store.writer.forget(root)
-            gone = store.writer.collect(self._settings.keep_unused_days * _DAY)
-            if gone:
-                store.vectors.remove(gone)
+            store.writer.collect(self._settings.keep_unused_days * _DAY)
+            stray = store.vectors.ids() - store.writer.stored_chunks()
+            if stray:
+                store.vectors.remove(sorted(stray))
 
         try:
             await self.repository.run(work)
@@ -183,15 +207,17 @@ class RootIndex:
             log.warning("housekeeping of %s failed: %s", self.root, error)
 
     async def _settle(self) -> None:
-        """Idle time is used in small steps, so that the next save does not wait for it."""
+        """Idle time is used in small steps, until the next path is noted. No save waits for a step."""
         if self.repository.store.writer is None:
             return
         try:
             while not self._dirty and not self._stop.is_set():
-                if not await self.repository.run(self.repository.store.vectors.settle):
+                if not await asyncio.to_thread(self.repository.store.vectors.settle):
                     return
         except IndexFailed as error:
             log.warning("storing vectors of %s failed: %s", self.root, error)
+        except Exception:
+            log.exception("storing vectors of %s failed", self.root)
 
     def _say(self, progress: IndexProgress) -> None:
         if progress != self.progress:

@@ -1,0 +1,181 @@
+"""The catalog in SQLite: transactions, readers beside the writer, agreement of its parts, look-ups."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.catalog import OTHER, ROOT, put, python, run_python, state, vocabulary
+
+from impetus.adapters import store
+from impetus.adapters.sqlite_catalog import SqliteCatalogReader
+from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
+from impetus.domain.ports import FileState
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / store.CATALOG
+
+
+@pytest.fixture
+def writer(file: Path) -> Iterator[SqliteCatalogWriter]:
+    made = SqliteCatalogWriter(file)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(file: Path, writer: SqliteCatalogWriter) -> Iterator[SqliteCatalogReader]:
+    made = SqliteCatalogReader(file)
+    yield made
+    made.close()
+
+
+def found(reader: SqliteCatalogReader, *terms: str, roots: tuple[Path, ...] = (ROOT,)) -> set[str]:
+    ids = [key for key, _ in reader.lexical(terms, 100)]
+    return {placed.path for placed in reader.placed(ids, roots)}
+
+
+# -- transactions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_transaction_leaves_nothing(writer: SqliteCatalogWriter, reader: SqliteCatalogReader) -> None:
+    good = python("def kept(): pass\n")
+    bad = FileState(1, 1, "f" * 32)
+    writer.apply(ROOT, [good], {"kept.py": state(good)}, set())
+    with pytest.raises(UnicodeEncodeError):  # a path that SQLite cannot store, after the contents were written
+        writer.apply(ROOT, [python("def lost(): pass\n")], {"lost.py": bad, "\udcff": bad}, {"kept.py"})
+    assert writer.files(ROOT) == {"kept.py": state(good)}
+    assert found(reader, "lost") == set()
+    put(writer, {"next.py": "def follows(): pass\n"})  # the connection is usable
+    assert found(reader, "follows") == {"next.py"}
+
+
+def test_a_reader_sees_whole_transactions_while_the_writer_writes(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader
+) -> None:
+    put(writer, {"a.py": "def generation_0(): pass\n", "b.py": "def generation_0(): pass\n"})
+    done = threading.Event()
+    seen: list[set[str]] = []
+
+    def read() -> None:
+        while not done.is_set() or len(seen) < 5:
+            seen.append({state.blob for state in _states(reader)})
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for generation in range(1, 30):
+        text = f"def generation_{generation}(): pass\n"
+        put(writer, {"a.py": text, "b.py": text})
+    done.set()
+    thread.join()
+    assert all(len(blobs) <= 1 for blobs in seen)  # never one file of the old generation and one of the new
+    assert any(seen)
+
+
+def _states(reader: SqliteCatalogReader) -> list[FileState]:
+    ids = [key for key, _ in reader.lexical(["generation"], 1000)]
+    return [placed.state for placed in reader.placed(ids, [ROOT])]
+
+
+def test_a_second_process_reads_what_was_committed(writer: SqliteCatalogWriter, file: Path) -> None:
+    put(writer, {"a.py": "def shared(): pass\n"})
+    script = (
+        "import sys; from pathlib import Path; from impetus.adapters.sqlite_catalog import SqliteCatalogReader\n"
+        "print(len(SqliteCatalogReader(Path(sys.argv[1])).lexical(['shared'], 5)))"
+    )
+    assert run_python(script, str(file)) == "1"
+
+
+# -- contents and places -----------------------------------------------------------------------------------------------
+
+
+def test_the_lexical_index_agrees_after_collection(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader, file: Path, tmp_path: Path
+) -> None:
+    put(writer, {"a.py": "def alpha(): return beta\n", "b.py": "def gamma(): return beta\n"})
+    put(writer, {"a.py": "def changed(): return beta\n"})
+    writer.apply(ROOT, [], {}, {"b.py"})
+    assert vocabulary(file)["beta"] == (3, 3)
+    gone = writer.collect(older_than_s=0)
+    assert len(gone) == 2
+    fresh = tmp_path / "fresh.sqlite"
+    other = SqliteCatalogWriter(fresh)
+    put(other, {"a.py": "def changed(): return beta\n"})
+    other.close()
+    assert vocabulary(file) == vocabulary(fresh)
+    assert reader.document_frequencies(["beta", "gamma"])[1] == {"beta": 1}
+    assert writer.collect(older_than_s=0) == []
+
+
+def test_contents_in_use_are_never_collected_and_unused_ones_have_their_time(writer: SqliteCatalogWriter) -> None:
+    put(writer, {"a.py": "def one(): pass\n"})
+    put(writer, {"a.py": "def two(): pass\n"})
+    assert writer.collect(older_than_s=3600) == []
+    old = python("def one(): pass\n")
+    assert writer.known_blobs({old.analysis.blob}) == {old.analysis.blob}
+    writer.apply(ROOT, [], {"a.py": state(old)}, set())  # the way back needs no content
+    assert writer.collect(older_than_s=0) == [python("def two(): pass\n").analysis.chunks[0].id]
+    assert writer.chunk_ids(ROOT) == {"a.py": [old.analysis.chunks[0].id]}
+
+
+def test_equal_content_in_one_batch_and_in_two_roots_is_stored_once(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader, file: Path
+) -> None:
+    text = "def twin(): pass\n"
+    put(writer, {"a.py": text, "b.py": text})
+    put(writer, {"c.py": text}, OTHER)
+    assert vocabulary(file)["twin"] == (1, 1)
+    assert found(reader, "twin") == {"a.py", "b.py"}
+    assert found(reader, "twin", roots=(ROOT, OTHER)) == {"a.py", "b.py", "c.py"}
+    writer.forget(ROOT)
+    assert writer.collect(older_than_s=0) == []
+    assert found(reader, "twin", roots=(ROOT, OTHER)) == {"c.py"}
+    assert writer.roots() == [OTHER]
+
+
+def test_states_of_some_paths(writer: SqliteCatalogWriter) -> None:
+    put(writer, {"a.py": "def one(): pass\n", "b.py": "def two(): pass\n"})
+    put(writer, {"a.py": "def three(): pass\n"}, OTHER)
+    assert writer.file_states(ROOT, {"a.py", "absent.py"}) == {"a.py": state(python("def one(): pass\n"))}
+    assert writer.file_states(ROOT, set()) == {}
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_definitions_ignore_case_and_like_takes_marks_literally(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader
+) -> None:
+    put(writer, {"a.py": "class UrlParser: pass\ndef url_parser(): pass\ndef urlxparser(): pass\n"})
+    named = {d.definition.name for d in reader.definitions(["URLPARSER"], [ROOT])}
+    assert named == {"UrlParser"}
+    like = [d.definition.name for d in reader.definitions_like("l_p", [ROOT], 10)]
+    assert like == ["url_parser"]  # `_` is no wildcard
+    assert reader.definitions_like("%", [ROOT], 10) == []
+    assert [d.definition.name for d in reader.definitions_like("URL", [ROOT], 1)] == ["UrlParser"]
+    assert reader.definitions(["UrlParser"], [OTHER]) == []
+
+
+def test_lexical_terms_are_never_syntax(writer: SqliteCatalogWriter, reader: SqliteCatalogReader) -> None:
+    put(writer, {"a.py": "def near(): return 1\n"})
+    for terms in (['"'], ["NEAR("], ["a*"], ["-"], ["near", '" OR "']):
+        reader.lexical(terms, 5)
+    assert found(reader, "near", "absent") == {"a.py"}
+    assert reader.lexical([], 5) == []
+
+
+def test_a_large_index_is_searched_by_rare_terms_and_scored_by_all(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader
+) -> None:
+    many = {f"m{i}.py": f"def common_{i}(): return shared\n" for i in range(6_000)}
+    many["both.py"] = "def needle(): return shared\n"
+    many["one.py"] = "def needle(): return other\n"
+    put(writer, many)
+    best = reader.lexical(["shared", "needle"], 10)
+    paths = {p.chunk.id: p.path for p in reader.placed([key for key, _ in best], [ROOT])}
+    # Thousands hold `shared` alone; they are not worth scoring. Of two that hold the rare term, both terms win.
+    assert [paths[key] for key, _ in best] == ["both.py", "one.py"]
+    assert best[0][1] > best[1][1] > 0
+    assert len(reader.lexical(["shared"], 7_000)) == 6_001

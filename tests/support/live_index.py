@@ -1,0 +1,52 @@
+"""A root indexed as the engine does it, without an engine: real store, real scan, one change path."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from impetus.adapters import store
+from impetus.adapters.disk import Disk
+from impetus.adapters.parse_pool import ParsePool
+from impetus.config import IndexSettings
+from impetus.domain.ports import Embedder
+from impetus.services.repository import Repository, Store
+from impetus.services.root_index import RootIndex
+
+
+def repository_in(folder: Path, embedder: Embedder) -> Repository:
+    def open_store(fresh: bool) -> Store:
+        if fresh:
+            store.delete(folder)
+        opened = store.OpenStore(folder, embedder)
+        return Store(opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close)
+
+    return Repository(folder.name, open_store)
+
+
+@asynccontextmanager
+async def live_index(
+    home: Path,
+    root: Path,
+    embedder: Embedder,
+    *,
+    settings: IndexSettings | None = None,
+    processes: int = 1,
+    on_change: Callable[[], None] = lambda: None,
+    repository: Repository | None = None,
+) -> AsyncIterator[RootIndex]:
+    """Open the index of `root` under `home` and start it; the caller waits for `idle()`.
+
+    A second root of the same repository is given the first one's `repository`, as the engine would.
+    """
+    settings = settings or IndexSettings()
+    own = repository is None
+    repository = repository or repository_in(store.folder_for(home, root), embedder)
+    await repository.open()
+    index = RootIndex(root, repository, Disk(settings), embedder, ParsePool(processes), None, settings, on_change)
+    index.start()
+    try:
+        yield index
+    finally:
+        await index.close()
+        if own:
+            await repository.close()
