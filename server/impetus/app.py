@@ -10,6 +10,7 @@ from typing import Literal
 from impetus import config
 from impetus.adapters import store
 from impetus.adapters.disk import Disk
+from impetus.adapters.git_history import GitHistory
 from impetus.adapters.mlx_generator import MlxGenerator, clear_streams
 from impetus.adapters.parse_pool import ParsePool
 from impetus.adapters.sqlite_keys import SqliteKeyStore
@@ -18,6 +19,7 @@ from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
 from impetus.config import ChatSettings, CompletionSettings, Settings
 from impetus.domain.ports import Embedder
 from impetus.services.engine import Engine, Parts
+from impetus.services.evaluation_history import History
 from impetus.services.keys import Keys
 from impetus.services.models import HostedGenerator, Models
 from impetus.services.repository import Repository, Store
@@ -26,8 +28,8 @@ from impetus.services.scheduler import ModelThread
 _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m"
 
 
-async def create_engine(settings: Settings, problems: Sequence[str] = ()) -> Engine:
-    """An engine whose state lies under `config.home()`."""
+async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
+    """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
     parts = Parts(
         files=Disk(settings.index),
@@ -35,9 +37,14 @@ async def create_engine(settings: Settings, problems: Sequence[str] = ()) -> Eng
         analyzer=ParsePool(settings.index.processes),
         watcher=WatchfilesWatcher(),
         models=_models(settings),
-        repository_for=partial(_repository, config.home(), embedder),
+        repository_for=partial(_repository, home or config.home(), embedder),
     )
     return Engine(settings, parts, problems)
+
+
+def open_history(directory: Path) -> History:
+    """The past of the repository that holds `directory`."""
+    return GitHistory(directory)
 
 
 def open_keys() -> Keys:

@@ -47,6 +47,30 @@ def test_wishes_for_tests_and_examples() -> None:
     assert not parse("latest parser").wants_tests
 
 
+def test_a_test_runner_speaks_of_tests_without_asking_for_them() -> None:
+    assert not parse("how a test is retried").wants_tests
+    assert not parse("collect test results").wants_tests
+    assert parse("unit tests of the parser").wants_tests
+    assert parse("test_parse_header").wants_tests
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        ('  File "C:\\app\\Mod.py", line 31, in f', ("app/mod.py", 31)),
+        ("    at run (src/main.js:10:5)", ("src/main.js", 10)),
+        ("\tat com.acme.Foo.bar(Foo.java:77)", ("foo.java", 77)),
+        ("panicked at src/lib.rs:8:1:", ("src/lib.rs", 8)),
+    ],
+)
+def test_frames_of_stack_traces(text: str, frame: tuple[str, int]) -> None:
+    assert frame in parse(text).frames
+
+
+def test_a_pasted_log_is_looked_up_by_its_first_words() -> None:
+    assert len(parse(" ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(300))).terms) == 64
+
+
 @given(st.text(max_size=200))
 def test_never_fails(text: str) -> None:
     query = parse(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.index import TestIndex
 
+from impetus.domain.ranking import DEFAULT_RULES
 from impetus.domain.types import Document, SearchQuery
 from impetus.services.repository import Repository, Store
 from impetus.services.retriever import Retriever
@@ -118,3 +119,51 @@ async def test_definitions_references_and_symbols(setup: Setup) -> None:
     assert all("RetryPolicy" in r.text for r in references)
     symbols = await setup.retriever.symbols("header", setup.view, 10)
     assert {s.definition.name for s in symbols} >= {"parse_header", "parseHeader"}
+
+
+async def test_a_named_file_is_found_though_no_word_of_it_matches(setup: Setup) -> None:
+    (setup.root / "web/blank.ts").write_text("const a = 1;\n")
+    setup.index.update()
+    assert (await setup.paths("web/blank.ts"))[0] == "web/blank.ts"
+    assert (await setup.paths("/build/agent/web/blank.ts"))[0] == "web/blank.ts"
+
+
+async def test_what_many_files_use_comes_before_what_none_uses(setup: Setup) -> None:
+    for name in ("lonely", "popular"):
+        (setup.root / f"src/{name[0]}.py").write_text(f"def {name}_helper(frame):\n    decode(frame)\n")
+    for number in range(3):
+        (setup.root / f"src/user{number}.py").write_text("popular_helper(1)\n")
+    setup.index.update()
+    before = await setup.paths("decode frame")
+    setup.index.writer.count_users()
+    after = await setup.paths("decode frame")
+    assert (before[0], after[0]) == ("src/l.py", "src/p.py")
+
+
+async def test_open_files_and_their_neighbors_come_first(setup: Setup) -> None:
+    for folder in ("one", "two"):
+        (setup.root / folder).mkdir()
+        (setup.root / folder / "handler.py").write_text("def on_message(payload):\n    return payload\n")
+        (setup.root / folder / "other.py").write_text("x = 1\n")
+    setup.index.update()
+    assert (await setup.paths("on_message payload"))[0] == "one/handler.py"
+    key = str(setup.root / "two/other.py")
+    setup.view = replace(setup.view, documents={key: Document(key, "x = 1\n", 1, "python")})
+    assert (await setup.paths("on_message payload"))[0] == "two/handler.py"
+
+
+async def test_same_text_elsewhere_in_the_file_is_shown_where_it_is(setup: Setup) -> None:
+    path = setup.root / "src/retry.py"
+    text = path.read_text()
+    path.write_text("#" * (len(text.encode()) - 1) + "\n" + text)
+    hit = (await setup.retriever.search(SearchQuery("RetryPolicy delay"), setup.view))[0]
+    lines = path.read_text().split("\n")
+    assert hit.path != "src/retry.py" or hit.text == "\n".join(lines[hit.start_line - 1 : hit.end_line])
+
+
+async def test_other_rules_rank_the_same_index(setup: Setup) -> None:
+    off = setup.retriever.with_rules(DEFAULT_RULES.without("tests"))
+    hits = await off.search(SearchQuery("RetryPolicy delay"), setup.view)
+    usual = await setup.retriever.search(SearchQuery("RetryPolicy delay"), setup.view)
+    score = {hit.path: hit.score for hit in hits}["tests/test_retry.py"]
+    assert score > {hit.path: hit.score for hit in usual}["tests/test_retry.py"]

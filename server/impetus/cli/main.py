@@ -18,6 +18,10 @@ from impetus.cli.runtime import Runtime
 app = typer.Typer(name="impetus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 keys_app = typer.Typer(help="Keys of the HTTP port.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+eval_app = typer.Typer(
+    help="Measure how well search finds things, on labels or on a project's own history.", no_args_is_help=True
+)
+app.add_typer(eval_app, name="eval")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 Workspace = Annotated[Path | None, typer.Option("--workspace", "-w", help="Folder; by default the project around you.")]
@@ -234,3 +238,50 @@ def revoke_key(
     from impetus.cli import keys
 
     _run(context, json, lambda runtime, out: keys.revoke(runtime, out, key_id))
+
+
+Ablations = Annotated[bool, typer.Option("--ablations", help="Also without each rule of the ranking; takes longer.")]
+
+
+@eval_app.command("retrieval")
+def eval_retrieval(
+    context: typer.Context,
+    labels: Annotated[Path, typer.Option("--labels", metavar="DIR", help="repos.jsonl and annotations/, or *.jsonl.")],
+    repos: Annotated[Path, typer.Option("--repos", metavar="DIR", help="Holds a checkout of each repository.")],
+    whole_repo: Annotated[bool, typer.Option("--whole-repo", help="Index all of it, not benchmark_root.")] = False,
+    ablations: Ablations = False,
+    json: Json = False,
+) -> None:
+    """Ask labeled queries of checkouts and score what is found: NDCG@10, recall, times."""
+    from impetus.cli import evaluate as command
+    from impetus.cli import places
+
+    _run(
+        context,
+        json,
+        lambda runtime, out: command.retrieval(
+            runtime, out, labels, places.folder(repos), whole=whole_repo, ablated=ablations
+        ),
+    )
+
+
+@eval_app.command("history")
+def eval_history(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR")] = Path(),
+    commits: Annotated[int, typer.Option("--commits", min=1, help="Newest commits to look at.")] = 1500,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Queries to make of them, at most.")] = 150,
+    ablations: Ablations = False,
+    json: Json = False,
+) -> None:
+    """Score search on a project's own commits: the subject is the query, the changed files are the answer."""
+    from impetus.cli import evaluate as command
+    from impetus.cli import places
+
+    _run(
+        context,
+        json,
+        lambda runtime, out: command.history(
+            runtime, out, places.folder(directory), commits=commits, queries=queries, ablated=ablations
+        ),
+    )

@@ -5,11 +5,13 @@ The root is imported when the first function is called: `--help` and usage error
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from impetus.config import Settings
     from impetus.services.doctor import Check
+    from impetus.services.evaluation_history import History
     from impetus.services.keys import Keys
     from impetus.services.session import Session
 
@@ -19,6 +21,19 @@ async def _open_session(settings: "Settings", problems: Sequence[str]) -> "Sessi
     from impetus.services.session import Session
 
     return Session(await create_engine(settings, problems))
+
+
+async def _open_evaluation(settings: "Settings", home: Path) -> "Session":
+    from impetus.app import create_engine
+    from impetus.services.session import Session
+
+    return Session(await create_engine(settings, home=home))
+
+
+def _open_history(directory: Path) -> "History":
+    from impetus.app import open_history
+
+    return open_history(directory)
 
 
 def _open_keys() -> "Keys":
@@ -38,3 +53,5 @@ class Runtime:
     open_session: "Callable[[Settings, Sequence[str]], Awaitable[Session]]" = _open_session
     open_keys: "Callable[[], Keys]" = _open_keys
     doctor_checks: "Callable[[Settings], list[Check]]" = _doctor_checks
+    open_evaluation: "Callable[[Settings, Path], Awaitable[Session]]" = _open_evaluation
+    open_history: "Callable[[Path], History]" = _open_history

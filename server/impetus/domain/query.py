@@ -16,118 +16,35 @@ class Kind(Enum):
     PROSE = "prose"
 
 
+#: Of a pasted log or file, the first so many distinct terms are looked up.
+_MAX_TERMS = 64
+
 #: English words that stand in questions, not in the code that answers them.
-STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "being",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "over",
-        "should",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "under",
-        "up",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "code",
-        "function",
-        "functions",
-        "method",
-        "methods",
-        "class",
-        "classes",
-        "find",
-        "show",
-        "explain",
-        "work",
-        "works",
-        "working",
-        "happen",
-        "happens",
-        "used",
-        "implemented",
-        "implementation",
-        "implement",
-        "handled",
-        "handle",
-        "handles",
-    ]
-)
+_QUESTION = """
+    a an and any are as at be been being but by can could did do does doing for from had has have how i if in into
+    is it its me my of on or our over should so some such than that the their them then there these they this
+    those to under up us was we were what when where which while who whom whose why will with would you your code
+    function functions method methods class classes find show explain work works working happen happens used
+    implemented implementation implement handled handle handles
+"""
+STOP_WORDS = frozenset(_QUESTION.split())
 
 _QUALIFIED = re.compile(r"[\w$@!?]+(?:(?:\.|::|->|#|/)[\w$!?]+)*(?:\(\))?")
-_IDENTIFIER = re.compile(r"[a-z0-9]+[A-Z]|[A-Z][a-z0-9]+[A-Z]|[A-Z]{2,}[a-z]|\w_\w|^_\w|::|\w\.\w|\(\)")
+_IDENTIFIER = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]|\w_\w|^_\w|::|\w\.\w|\(\)")
 _PATH = re.compile(r"[\w@.+-]*(?:/[\w@.+-]+)+/?")
 _ERROR = re.compile(
     r"Traceback \(most recent|^\s*File \"[^\"]+\", line \d+|^\s+at .+[(:]|panicked at|Exception\b|\bError:|"
     r"error\[E\d+\]|^\s*(?:fatal|error):",
     re.MULTILINE,
 )
-_FILE_IN_ERROR = re.compile(r"[\w@.+/\\-]+\.[A-Za-z]{1,4}(?=[\"':,)]|$)")
-_TESTS = re.compile(r"\b(?:tests?|specs?|fixtures?|mocks?|assert\w*)\b", re.IGNORECASE)
+_FILE_IN_ERROR = re.compile(r"[\w@.+/\\-]{1,250}\.[A-Za-z]{1,4}(?=[\"':,)]|$)")
+_FRAME = re.compile(r"([\w@.+/\\-]{1,250}\.[A-Za-z]{1,6})(?:\", line |:|\()(\d{1,7})")
+#: Asks for tests, and not only for what has to do with testing: a test runner's own code is full of the word.
+_TESTS = re.compile(
+    r"\b(?:unit|integration|regression|end-to-end|e2e) tests?\b"
+    r"|\btests?(?: cases?)? (?:for|of|that|which|covering|checking)\b|^tests?\b|\b(?:is|are|be) tested\b|\btest_\w+",
+    re.IGNORECASE,
+)
 _EXAMPLES = re.compile(
     r"\b(?:examples?|demos?|samples?|benchmarks?|tutorials?|docs?|documentation|readme)\b", re.IGNORECASE
 )
@@ -141,6 +58,7 @@ class ParsedQuery:
     identifiers: tuple[str, ...]  # last parts of the names that stand in the query, as written
     qualifiers: tuple[str, ...]  # the parts before them: `Session` of `Session.send`
     paths: tuple[str, ...]  # file names and paths that stand in the query, lower case
+    frames: tuple[tuple[str, int], ...]  # file (lower case) and line of the frames of a stack trace
     wants_tests: bool
     wants_examples: bool
 
@@ -156,10 +74,11 @@ def parse(text: str) -> ParsedQuery:
     return ParsedQuery(
         text=text,
         kind=kind,
-        terms=useful or tuple(dict.fromkeys(found)),
+        terms=(useful or tuple(dict.fromkeys(found)))[:_MAX_TERMS],
         identifiers=tuple(dict.fromkeys(p[-1] for p in pieces if p)),
         qualifiers=tuple(dict.fromkeys(q for p in pieces for q in p[:-1])),
-        paths=tuple(dict.fromkeys(m.lower().replace("\\", "/") for m in _paths(text, kind))),
+        paths=tuple(dict.fromkeys(_posix(found) for found in _paths(text, kind))),
+        frames=tuple(dict.fromkeys((_posix(path), int(line)) for path, line in _FRAME.findall(text))),
         wants_tests=bool(_TESTS.search(text)),
         wants_examples=bool(_EXAMPLES.search(text)),
     )
@@ -183,9 +102,13 @@ def _is_path(word: str) -> bool:
     return bool(_PATH.fullmatch(word)) or ("." in word and detect(word) != TEXT)
 
 
+def _posix(path: str) -> str:
+    return path.lower().replace("\\", "/").strip("/")
+
+
 def _paths(text: str, kind: Kind) -> list[str]:
     if kind is Kind.PATH:
-        return [text.strip("/")]
+        return [text]
     if kind is Kind.ERROR:
         return _FILE_IN_ERROR.findall(text)
     return [word for word in text.split() if _is_path(word)]

@@ -1,48 +1,75 @@
-"""From candidates to an order: fusion, then named rules, then diversity.
+"""From candidates to an order: two searches fused, boosts by named rules, penalties by the kind of file, diversity.
 
-Every rule is a function of the query and a candidate that multiplies or adds to its score; `Rules` holds their
-strengths, so that `impetus eval` can switch each one off and print what it is worth. No rule knows a repository.
+`Rules` holds the strength of every rule, so that `impetus eval --ablations` can switch each one off and print what it
+is worth (figures in docs/performance.md). No rule knows a repository or a language's keywords.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
 
+from impetus.domain.kinds_of_path import is_declaration, is_example, is_generated, is_test
+from impetus.domain.overlap import Overlap
 from impetus.domain.ports import Placed
-from impetus.domain.query import Kind, ParsedQuery, name_parts
-from impetus.domain.tokens import WORD, parts
+from impetus.domain.query import Kind, ParsedQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Strengths. 0 (or 1 for a factor) switches a rule off."""
+    """Strengths. Boosts are shares of the best fused score and 0 when off; factors multiply and are 1 when off."""
 
-    fusion_constant: float = 60.0  # k of reciprocal rank fusion: larger flattens
-    dense_share: float = 0.5  # share of the dense list in the fusion of prose
-    dense_share_symbol: float = 0.3  # … and of symbols and paths, where spelling decides
-    definition: float = 3.0  # the passage defines a name that stands in the query
-    stem: float = 1.0  # the file's name is made of words of the query
-    folder: float = 0.3  # its folders are
-    names: float = 0.5  # the names it defines are made of words of the query
-    coherence: float = 0.2  # other passages of the file match too
-    tests: float = 0.3  # factor for tests, unless asked for
-    examples: float = 0.5  # factor for examples, benchmarks, vendored copies
-    declarations: float = 0.7  # factor for declaration files (.d.ts, .pyi)
-    barrels: float = 0.5  # factor for files that only re-export (__init__.py, index.ts)
-    prose: float = 0.6  # factor for documentation and data when code is asked for
-    repeat: float = 0.5  # factor for each further passage of a file
+    fusion_constant: float = 30.0  # k of reciprocal rank fusion: larger flattens
+    dense_share: float = 0.4  # weight of meaning against words in the fusion of prose
+    dense_share_symbol: float = 0.3  # … and of symbols, paths and errors, where spelling decides
+    lead: float = 0.5  # share of the fusion that looks at scores instead of ranks: a clear lead counts
+    # boosts
+    definition: float = 1.0  # the passage defines a name that stands in the query
+    stem: float = 0.55  # the file's name is made of words of the query
+    folder: float = 0.3  # a folder of it is
+    path: float = 0.6  # the query's words stand in name and folders, rare words counting more
+    names: float = 0.25  # the names that it defines are made of words of the query
+    coherence: float = 0.6  # other passages of the file match too
+    popularity: float = 0.3  # many files use what its file defines
+    named: float = 2.0  # the query spells the file's path
+    frame: float = 1.0  # a stack trace in the query points into the passage
+    nearness: float = 0.1  # its file is open in the editor; half for a neighbor of an open file
+    doubt: float = 0.25  # share of the boosts that a passage has to earn by its fused score
+    # factors
+    tests: float = 0.3  # tests, unless asked for
+    examples: float = 0.3  # examples, benchmarks, vendored and legacy code, unless asked for
+    generated: float = 0.5  # build output, snapshots
+    declarations: float = 0.7  # types without code (.d.ts, .pyi)
+    prose: float = 0.4  # documentation and data, unless asked for
+    repeat: float = 0.5  # each further passage of a file
     floor: float = 0.02  # share of the best score below which nothing is shown
 
     def without(self, rule: str) -> "Rules":
         """The same rules with one switched off."""
-        factors = {"tests", "examples", "declarations", "barrels", "prose", "repeat"}
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Rules(**{**values, rule: 1.0 if rule in factors else 0.0})
+        return replace(self, **{rule: 1.0 if rule in FACTORS else 0.0})
+
+    def words_alone(self) -> "Rules":
+        """The same rules over the lexical search only."""
+        return replace(self, dense_share=0.0, dense_share_symbol=0.0)
+
+    def meaning_alone(self) -> "Rules":
+        """The same rules over the vectors only."""
+        return replace(self, dense_share=1.0, dense_share_symbol=1.0)
 
 
+FACTORS = frozenset({"tests", "examples", "generated", "declarations", "prose", "repeat"})
+_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "floor"})
+#: Rules that can be switched off one by one; the rest are settings of the fusion.
+SWITCHES = tuple(rule.name for rule in fields(Rules) if rule.name not in _FUSION)
 DEFAULT_RULES = Rules()
+#: Fusion by rank alone, as a base line.
+BARE_RULES = Rules(**{rule: 1.0 if rule in FACTORS else 0.0 for rule in SWITCHES})
+
+#: Of a passage that defines many names (constants, fields) so many are looked at.
+_NAMES = 8
+#: A query of which no word is known is answered by meaning alone only from this cosine on; nonsense stays below.
+_LIKE = 0.35
+_PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
 
 
 @dataclass(slots=True)
@@ -52,23 +79,13 @@ class Candidate:
     placed: Placed
     lexical: float = 0.0
     dense: float = 0.0
+    popularity: float = 0.0  # how much other files use it, on any scale: compared within one result
+    nearness: float = 0.0  # 1: open in the editor, 0.5: in a folder of an open file
     score: float = 0.0
+    file: str = field(init=False)  # tells files of several roots apart, and is faster to look up than a path
 
-    @property
-    def file(self) -> tuple[object, str]:
-        return self.placed.root, self.placed.path
-
-
-_TEST_PATH = re.compile(
-    r"(^|/)(tests?|testing|testdata|specs?|__tests__|__mocks__|fixtures?|mocks?|e2e)(/|$)"
-    r"|(^|/)(test_[^/]*|conftest\.py|[^/]*(_test|_spec|\.test|\.spec|-test|Tests?|Spec|_tests)\.[a-z]+)$"
-)
-_EXAMPLE_PATH = re.compile(
-    r"(^|/)(examples?|samples?|demos?|benchmarks?|bench|docs?|playgrounds?|compat|legacy|vendor|third_party|deprecated|_vendor)(/|$)"
-)
-_DECLARATION_PATH = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
-_BARREL_PATH = re.compile(r"(^|/)(__init__\.py|index\.[cm]?[jt]sx?|mod\.rs|lib\.rs|package-info\.java)$")
-_PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
+    def __post_init__(self) -> None:
+        self.file = f"{self.placed.root}/{self.placed.path}"
 
 
 def rank(
@@ -76,157 +93,156 @@ def rank(
     candidates: Iterable[Candidate],
     rules: Rules = DEFAULT_RULES,
     *,
+    rarity: Mapping[str, float] | None = None,
     per_file: int = 2,
     limit: int = 10,
 ) -> list[Candidate]:
-    """The best `limit` candidates, best first, with scores in (0, 1]."""
+    """The best `limit` candidates, best first, with scores in (0, 1]. `rarity` weighs the words of the query."""
     pool = list(candidates)
-    if not pool:
+    if not _answerable(query, pool):
         return []
     fuse(query, pool, rules)
-    top = max(c.score for c in pool)
-    words = _Words(query)
-    coherence = _coherence(pool, rules)
+    top = max(candidate.score for candidate in pool) or 1.0
+    boost = _boosts(query, pool, rules, Overlap(query, rarity or {}))
+    factors: dict[str, float] = {}
     for candidate in pool:
-        boost = (
-            rules.definition * _defines(query, candidate)
-            + rules.stem * words.stem(candidate.placed.path)
-            + rules.folder * words.folders(candidate.placed.path)
-            + rules.names * words.names(candidate.placed)
-            + coherence[candidate.file]
-        )
-        candidate.score = (candidate.score + top * boost * _relevance(candidate, top)) * _factor(
-            query, candidate, rules
-        )
+        path = candidate.placed.path
+        factor = factors.get(path)
+        if factor is None:
+            factor = factors[path] = _factor(query, candidate.placed, rules)
+        earned = 1 - rules.doubt + rules.doubt * candidate.score / top
+        candidate.score = (candidate.score + top * boost(candidate) * earned) * factor
     return _diverse(pool, rules, per_file, limit)
 
 
+def _answerable(query: ParsedQuery, pool: Sequence[Candidate]) -> bool:
+    """Whether anything in the pool is about the query at all: every chunk resembles any query a little."""
+    if query.paths:
+        return bool(pool)
+    return any(candidate.lexical > 0 or candidate.dense >= _LIKE for candidate in pool)
+
+
+# -- fusion ------------------------------------------------------------------------------------------------------------
+
+
 def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
-    """Reciprocal rank fusion, weighted by the kind of the query."""
+    """Sum of what both lists say, by rank (robust) and by score (which tells a clear lead), in 0 to 1."""
     spelled = query.kind in (Kind.SYMBOL, Kind.PATH, Kind.ERROR)
-    dense = rules.dense_share_symbol if spelled else rules.dense_share
-    k = rules.fusion_constant
-    by_words = _ranks(candidate.lexical for candidate in pool)
-    by_meaning = _ranks(candidate.dense for candidate in pool)
+    dense_share = rules.dense_share_symbol if spelled else rules.dense_share
+    by_words = _said([candidate.lexical for candidate in pool], rules, floor=0.0)
+    cosines = [candidate.dense for candidate in pool]
+    # The last cosine of the list is what anything at all has in common with the query.
+    by_meaning = _said(cosines, rules, floor=min((cosine for cosine in cosines if cosine > 0), default=0.0))
     for candidate in pool:
-        candidate.score = 0.0
-        if candidate.lexical > 0:
-            candidate.score += (1 - dense) / (k + by_words[candidate.lexical])
-        if candidate.dense > 0:
-            candidate.score += dense / (k + by_meaning[candidate.dense])
+        candidate.score = (1 - dense_share) * by_words[candidate.lexical] + dense_share * by_meaning[candidate.dense]
 
 
-def _ranks(scores: Iterable[float]) -> dict[float, int]:
-    """Score → rank from 1. Equal scores share a rank: copies of a passage do not push each other down."""
-    return {score: i for i, score in enumerate(sorted(set(scores), reverse=True), 1)}
+def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> dict[float, float]:
+    """Score → 0 to 1. Equal scores share a rank: copies of a passage do not push each other down."""
+    distinct = sorted({score for score in scores if score > 0}, reverse=True)
+    said = dict.fromkeys(scores, 0.0)
+    if not distinct:
+        return said
+    k, lead = rules.fusion_constant, rules.lead
+    span = distinct[0] - floor
+    for rank_from_0, score in enumerate(distinct):
+        share = (score - floor) / span if span > 0 else 1.0
+        said[score] = (1 - lead) * (k + 1) / (k + 1 + rank_from_0) + lead * share
+    return said
 
 
-def _relevance(candidate: Candidate, top: float) -> float:
-    """Boosts are worth less on a passage that hardly matches: a file name alone should not win."""
-    return 0.5 + 0.5 * min(1.0, candidate.score / top) if top > 0 else 1.0
+# -- boosts ------------------------------------------------------------------------------------------------------------
 
 
-def _defines(query: ParsedQuery, candidate: Candidate) -> float:
-    """1 for a definition of a queried name, more where its scope is the queried qualifier."""
-    if not query.identifiers:
-        return 0.0
-    symbols = {symbol.lower() for symbol in candidate.placed.chunk.symbols}
+def _boosts(
+    query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap
+) -> Callable[[Candidate], float]:
+    coherence = _coherence(pool)
+    most_popular = max(candidate.popularity for candidate in pool) or 1.0
+    by_path: dict[str, float] = {}
+    identifiers = frozenset(name.lower() for name in query.identifiers)
+
+    def boost(candidate: Candidate) -> float:
+        placed = candidate.placed
+        of_path = by_path.get(placed.path)
+        if of_path is None:
+            judged = overlap.path(placed.path)
+            of_path = by_path[placed.path] = (
+                rules.stem * judged.stem
+                + rules.folder * judged.folder
+                + rules.path * judged.asked
+                + rules.named * judged.named
+            )
+        total = (
+            of_path
+            + rules.names * overlap.names(placed.chunk.symbols[:_NAMES], placed.chunk.scope)
+            + rules.coherence * coherence[candidate.file]
+            + rules.popularity * candidate.popularity / most_popular
+            + rules.nearness * candidate.nearness
+        )
+        if identifiers and not identifiers.isdisjoint(name.lower() for name in placed.chunk.symbols):
+            total += rules.definition * _defines(query, placed)
+        if query.frames:
+            total += rules.frame * _in_trace(query, placed)
+        return total
+
+    return boost
+
+
+def _defines(query: ParsedQuery, placed: Placed) -> float:
+    """1 for a definition of a queried name, half where it is a word in prose, more where the qualifier fits too."""
+    symbols = {symbol.lower() for symbol in placed.chunk.symbols}
     matches = [name for name in query.identifiers if name.lower() in symbols]
     if not matches:
         return 0.0
     strength = 1.0 if query.kind is Kind.SYMBOL else 0.5
-    if any(name in candidate.placed.chunk.symbols for name in matches):
+    if any(name in placed.chunk.symbols for name in matches):
         strength *= 1.25  # spelled exactly so
-    scope = {s.lower() for s in candidate.placed.chunk.scope} | {PurePosixPath(candidate.placed.path).stem.lower()}
-    if any(q.lower() in scope for q in query.qualifiers):
+    scope = {name.lower() for name in placed.chunk.scope} | {PurePosixPath(placed.path).stem.lower()}
+    if any(qualifier.lower() in scope for qualifier in query.qualifiers):
         strength *= 1.5
     return strength
 
 
-class _Words:
-    """Overlap of the query's words with the words of paths and names; remembers what it has judged."""
-
-    def __init__(self, query: ParsedQuery) -> None:
-        self._query = frozenset(part for term in query.terms for part in parts(term)) or name_parts(query.identifiers)
-        self._paths = query.paths
-        self._asked: dict[str, bool] = {}
-        self._overlaps: dict[str, float] = {}
-        self._judged: dict[str, tuple[float, float]] = {}
-
-    def _overlap(self, text: str) -> float:
-        """Share of the words of `text` that the query has, inflections included."""
-        found = self._overlaps.get(text)
-        if found is None:
-            words = [part for word in WORD.findall(text) for part in parts(word) if len(part) > 1]
-            found = self._overlaps[text] = sum(map(self._is_asked, words)) / len(words) if words else 0.0
-        return found
-
-    def _is_asked(self, word: str) -> bool:
-        found = self._asked.get(word)
-        if found is None:
-            found = self._asked[word] = any(_same(word, asked) for asked in self._query)
-        return found
-
-    def _path(self, path: str) -> tuple[float, float]:
-        found = self._judged.get(path)
-        if found is None:
-            lower = path.lower()
-            folders = path.split("/")
-            name = folders.pop()
-            stem = self._overlap(folders[-1] if folders and _BARREL_PATH.search(path) else name.rsplit(".", 1)[0])
-            if any(lower.endswith(p) or f"/{p}/" in f"/{lower}/" for p in self._paths):
-                stem = 3.0
-            found = self._judged[path] = (stem, max(map(self._overlap, folders[-3:]), default=0.0))
-        return found
-
-    def stem(self, path: str) -> float:
-        return self._path(path)[0]
-
-    def folders(self, path: str) -> float:
-        return self._path(path)[1]
-
-    def names(self, placed: Placed) -> float:
-        """Best overlap of a defined name, or half of the enclosing scope's."""
-        own = max(map(self._overlap, placed.chunk.symbols[:8]), default=0.0)
-        return max(own, max(map(self._overlap, placed.chunk.scope), default=0.0) / 2)
+def _in_trace(query: ParsedQuery, placed: Placed) -> float:
+    lower = f"/{placed.path.lower()}"
+    chunk = placed.chunk
+    # A trace names absolute paths of another machine, or paths below a folder that is our root.
+    return float(
+        any(
+            chunk.start_line <= line <= chunk.end_line and (lower.endswith(f"/{path}") or f"/{path}".endswith(lower))
+            for path, line in query.frames
+        )
+    )
 
 
-def _same(word: str, asked: str) -> bool:
-    """Equal, or inflections of one word: a common beginning of four letters that leaves little over."""
-    if word == asked:
-        return True
-    short, long = sorted((word, asked), key=len)
-    if len(short) < 4:
-        return False
-    common = len(short) if long.startswith(short) else len(short) - 2 if long.startswith(short[:-2]) else 0
-    if long.startswith(short[:-1]):
-        common = max(common, len(short) - 1)
-    return common >= 4 and len(long) - common <= 4
-
-
-def _coherence(pool: Sequence[Candidate], rules: Rules) -> Mapping[tuple[object, str], float]:
+def _coherence(pool: Sequence[Candidate]) -> Mapping[str, float]:
     """A file of which many passages match is more likely the place: its share of the best file's sum."""
-    sums: dict[tuple[object, str], float] = defaultdict(float)
+    sums: dict[str, float] = defaultdict(float)
     for candidate in pool:
         sums[candidate.file] += candidate.score
     best = max(sums.values())
-    return {file: rules.coherence * total / best if best else 0.0 for file, total in sums.items()}
+    return {file: total / best for file, total in sums.items()}
 
 
-def _factor(query: ParsedQuery, candidate: Candidate, rules: Rules) -> float:
-    path, factor = candidate.placed.path, 1.0
-    if any(path.lower().endswith(p) for p in query.paths):
+# -- penalties and diversity -------------------------------------------------------------------------------------------
+
+
+def _factor(query: ParsedQuery, placed: Placed, rules: Rules) -> float:
+    path, factor = placed.path, 1.0
+    if any(path.lower().endswith(named) for named in query.paths):
         return factor
-    if not query.wants_tests and _TEST_PATH.search(path):
+    if not query.wants_tests and is_test(path):
         factor *= rules.tests
-    if not query.wants_examples and _EXAMPLE_PATH.search(path):
-        factor *= rules.examples
-    if _DECLARATION_PATH.search(path):
+    if not query.wants_examples:
+        if is_example(path):
+            factor *= rules.examples
+        if placed.language in _PROSE:
+            factor *= rules.prose
+    if is_generated(path):
+        factor *= rules.generated
+    if is_declaration(path):
         factor *= rules.declarations
-    if _BARREL_PATH.search(path):
-        factor *= rules.barrels
-    if not query.wants_examples and candidate.placed.language in _PROSE:
-        factor *= rules.prose
     return factor
 
 
@@ -236,7 +252,7 @@ def _diverse(pool: list[Candidate], rules: Rules, per_file: int, limit: int) -> 
     best = pool[0].score
     if best <= 0:
         return []
-    seen: dict[tuple[object, str], int] = defaultdict(int)
+    seen: dict[str, int] = defaultdict(int)
     kept: list[Candidate] = []
     for candidate in pool:
         count = seen[candidate.file]

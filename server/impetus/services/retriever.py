@@ -8,18 +8,20 @@ import pathspec
 
 from impetus.domain import passages
 from impetus.domain.chunking import analyse
-from impetus.domain.ports import Embedder, FileSource, Placed
+from impetus.domain.ports import Embedder, FileSource, Placed, Vectors
 from impetus.domain.query import ParsedQuery, parse
 from impetus.domain.ranking import DEFAULT_RULES, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
+from impetus.services.candidates import Frequencies, indexed, mark_near
+from impetus.services.contents import Contents
 from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
-#: Candidates taken from each list. Filters and shared stores eat some, ranking wants the rest.
-_CANDIDATES = 150
+#: Candidates taken from each list, and how many more: one for each 500 chunks, as a large index has more that competes.
+_CANDIDATES, _MOST_CANDIDATES = 150, 250
 #: With filters or several roots on a store, so many are asked for instead.
 _OVERFETCH = 1_000
 #: Longer than any secret that spans lines (a private key block).
@@ -45,6 +47,11 @@ class Retriever:
         self._on_stale = on_stale
         self._rules = rules
         self._overlay = Overlay(embedder)
+        self._contents = Contents(files)
+
+    def with_rules(self, rules: Rules) -> "Retriever":
+        """The same indexes, ranked by other rules; for evaluation."""
+        return Retriever(self._repository_of, self._files, self._embedder, self._on_stale, rules)
 
     async def search(self, query: SearchQuery, view: View) -> list[Hit]:
         """Blocking work runs on a worker thread; paths found stale are noted back on the loop."""
@@ -122,17 +129,28 @@ class Retriever:
         roots = query.roots or view.roots
         admitted = _filter(query)
         overridden = dirty_paths(view)
+        repositories = self._repositories(roots)
+        frequencies = Frequencies.of(parsed, repositories)
+        vector = self._embedder.embed_query(query.text)
+        limit = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
         candidates = [
             candidate
-            for repository, own in self._repositories(roots)
-            for candidate in self._candidates(parsed, repository, own, _OVERFETCH if admitted else _CANDIDATES)
+            for repository, own in repositories
+            for candidate in indexed(parsed, vector, repository, own, limit)
             if (candidate.placed.root, candidate.placed.path) not in overridden
         ]
-        candidates += self._unsaved(parsed, view)
+        candidates += self._unsaved(parsed, vector, view, frequencies)
         if admitted is not None:
             candidates = [c for c in candidates if admitted(c.placed)]
-        # Some of the ranked may turn out stale, so more are ranked than asked for.
-        ranked = rank(parsed, candidates, self._rules, per_file=query.per_file, limit=query.limit * 2)
+        mark_near(candidates, view)
+        ranked = rank(
+            parsed,
+            candidates,
+            self._rules,
+            rarity=frequencies.rarity(),
+            per_file=query.per_file,
+            limit=query.limit * 2,  # some of the ranked may turn out stale
+        )
         return self._verified(ranked, view, query.limit)
 
     def _repositories(self, roots: Iterable[Path]) -> list[tuple[Repository, list[Path]]]:
@@ -143,32 +161,13 @@ class Retriever:
                 grouped.setdefault(repository.key, (repository, []))[1].append(root)
         return list(grouped.values())
 
-    def _candidates(
-        self, query: ParsedQuery, repository: Repository, roots: Sequence[Path], limit: int
-    ) -> list[Candidate]:
-        store = repository.store
-        lexical = dict(store.reader.lexical(query.terms, limit))
-        vector = self._embedder.embed_query(query.text)
-        dense = dict(store.vectors.search(vector, limit)) if vector.any() else {}
-        return [
-            Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0))
-            for placed in store.reader.placed(list(lexical | dense), roots)
-        ]
-
-    def _unsaved(self, query: ParsedQuery, view: View) -> list[Candidate]:
+    def _unsaved(self, query: ParsedQuery, vector: Vectors, view: View, frequencies: Frequencies) -> list[Candidate]:
         """Chunks of unsaved text, scored as the index would score them."""
-        chunks = self._overlay.chunks(view)
-        if not chunks:
-            return []
-        vector = self._embedder.embed_query(query.text)
-        total, frequencies = 0, dict[str, int]()
-        for repository, _ in self._repositories(view.roots):
-            count, found = repository.store.reader.document_frequencies(query.terms)
-            total += count
-            frequencies = {term: frequencies.get(term, 0) + found.get(term, 0) for term in query.terms}
         scored = (
-            Candidate(c.placed, bm25(query.terms, c.terms, total, frequencies), float(c.vector @ vector))
-            for c in chunks
+            Candidate(
+                c.placed, bm25(query.terms, c.terms, frequencies.total, frequencies.chunks), float(c.vector @ vector)
+            )
+            for c in self._overlay.chunks(view)
         )
         return [candidate for candidate in scored if candidate.lexical > 0 or candidate.dense > _UNSAVED_COSINE]
 
@@ -195,14 +194,10 @@ class Retriever:
             chunk = passages.locate(placed.chunk, placed.state.blob, data, placed.language)
         else:
             try:
-                data = self._files.read(placed.root, placed.path)
+                data = self._contents.read(placed.root, placed.path)
             except NotFound:
                 return None
-            if self._files.stat(placed.root, placed.path) == (placed.state.size, placed.state.mtime_ns):
-                chunk = placed.chunk
-            else:
-                chunk = passages.locate(placed.chunk, placed.state.blob, mask_bytes(data), placed.language)
-            data = _masked_around(data, chunk) if chunk else data
+            chunk, data = self._standing(placed, data)
         if chunk is None:
             return None
         return Hit(
@@ -216,6 +211,17 @@ class Retriever:
             passages.symbol(chunk),
             chunk.kind,
         )
+
+    def _standing(self, placed: Placed, data: bytes) -> tuple[Chunk | None, bytes]:
+        """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked."""
+        if passages.is_verbatim(placed.chunk, data, placed.language):
+            before = data.count(b"\n", 0, placed.chunk.start)
+            if before + 1 == placed.chunk.start_line:
+                return placed.chunk, data
+        if self._files.stat(placed.root, placed.path) == (placed.state.size, placed.state.mtime_ns):
+            return placed.chunk, _masked_around(data, placed.chunk)
+        chunk = passages.locate(placed.chunk, placed.state.blob, mask_bytes(data), placed.language)
+        return chunk, _masked_around(data, chunk) if chunk else data
 
     def _line(self, view: View, root: Path, path: str, number: int) -> str | None:
         document = view.document(root, path)

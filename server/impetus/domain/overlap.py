@@ -1,0 +1,134 @@
+"""How much of a query stands in a path or a name: words, inflections included (`retries` asks for `retry`).
+
+One `Overlap` lives as long as one query and remembers every word, path and name that it has judged.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from impetus.domain.kinds_of_path import is_index
+from impetus.domain.query import ParsedQuery, name_parts
+from impetus.domain.tokens import WORD, parts
+
+#: Folders that count, from the file upwards: above them stands what is common to the whole project.
+_FOLDERS = 3
+#: Two forms of one word have at least so many first letters in common.
+_COMMON = 4
+
+
+class PathOverlap:
+    """Overlap of the query with one path; shares from 0 to 1."""
+
+    __slots__ = ("asked", "folder", "named", "stem")
+
+    def __init__(self, stem: float, folder: float, asked: float, named: bool) -> None:
+        self.stem = stem  # share of the words of the file's name that the query has
+        self.folder = folder  # the same for the best of its folders
+        self.asked = asked  # share of the query that name and folders have, rare words counting more
+        self.named = named  # the query spells this path or its end
+
+
+_NOTHING = PathOverlap(0.0, 0.0, 0.0, False)
+
+
+class Overlap:
+    def __init__(self, query: ParsedQuery, rarity: Mapping[str, float]) -> None:
+        words = frozenset(part for term in query.terms for part in parts(term)) or name_parts(query.identifiers)
+        self._weights = {word: rarity.get(word, 1.0) for word in words}
+        self._total = sum(self._weights.values()) or 1.0
+        self._by_beginning: dict[str, list[str]] = {}
+        for word in words:
+            self._by_beginning.setdefault(word[:_COMMON], []).append(word)
+        self._beginnings = frozenset(self._by_beginning)
+        self._named = query.paths
+        self._asked: dict[str, tuple[str, ...]] = {}
+        self._shares: dict[str, float] = {}
+        self._paths: dict[str, PathOverlap] = {}
+
+    def path(self, path: str) -> PathOverlap:
+        found = self._paths.get(path)
+        if found is None:
+            found = self._paths[path] = self._judge(path)
+        return found
+
+    def name(self, name: str) -> float:
+        """Share of the words of `name` that the query has."""
+        found = self._shares.get(name)
+        if found is None:
+            found = self._shares[name] = self._share(_words(name))
+        return found
+
+    def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
+        """The best of the names that a passage defines, or half of the best of those around it."""
+        if self._beginnings.isdisjoint(_beginnings(symbols, scope)):
+            return 0.0
+        own = max(map(self.name, symbols), default=0.0)
+        return max(own, max(map(self.name, scope), default=0.0) / 2)
+
+    def _judge(self, path: str) -> PathOverlap:
+        stem, folders, beginnings = _path_words(path)
+        if not self._named and self._beginnings.isdisjoint(beginnings):
+            return _NOTHING
+        asked = {word for words in (stem, *folders) for part in words for word in self._asked_by(part)}
+        lower = f"/{path.lower()}"
+        return PathOverlap(
+            self._share(stem),
+            max(map(self._share, folders), default=0.0),
+            sum(self._weights[word] for word in asked) / self._total,
+            any(
+                lower.endswith(f"/{named}") or f"/{named}/" in lower or f"/{named}".endswith(lower)
+                for named in self._named
+            ),
+        )
+
+    def _share(self, words: tuple[str, ...]) -> float:
+        if not words:
+            return 0.0
+        known, hits = self._asked, 0
+        for word in words:
+            asked = known.get(word)
+            if asked or (asked is None and self._asked_by(word)):
+                hits += 1
+        return hits / len(words)
+
+    def _asked_by(self, word: str) -> tuple[str, ...]:
+        """The words of the query that `word` is one form of."""
+        found = self._asked.get(word)
+        if found is None:
+            similar = self._by_beginning.get(word[:_COMMON], ())
+            found = self._asked[word] = tuple(asked for asked in similar if same_word(word, asked))
+        return found
+
+
+def same_word(word: str, asked: str) -> bool:
+    """Equal, or inflections of one word: a common beginning of four letters that leaves little over."""
+    if word == asked:
+        return True
+    short, long = (word, asked) if len(word) < len(asked) else (asked, word)
+    for cut in (0, 1, 2):
+        common = len(short) - cut
+        if common < _COMMON or len(long) - common > 4:
+            return False
+        if long.startswith(short[:common]):
+            return True
+    return False
+
+
+@lru_cache(maxsize=65_536)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part for word in WORD.findall(text) for part in parts(word) if len(part) > 1)
+
+
+@lru_cache(maxsize=65_536)
+def _beginnings(symbols: tuple[str, ...], scope: tuple[str, ...]) -> frozenset[str]:
+    """First letters of all words of some names: most passages have none of the query's, which this tells at once."""
+    return frozenset(word[:_COMMON] for name in (*symbols, *scope) for word in _words(name))
+
+
+@lru_cache(maxsize=16_384)
+def _path_words(path: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], frozenset[str]]:
+    """Words of the file's name without its ending, of its nearest folders, and the first letters of them all."""
+    *folders, name = path.split("/")
+    stem = _words(folders[-1] if folders and is_index(path) else name.rsplit(".", 1)[0])
+    near = tuple(_words(folder) for folder in folders[-_FOLDERS:])
+    return stem, near, frozenset(word[:_COMMON] for words in (stem, *near) for word in words)

@@ -1,0 +1,83 @@
+"""What competes for a query: chunks that the indexes find, and what is known of each beside their scores."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from impetus.domain.ports import Vectors
+from impetus.domain.query import ParsedQuery
+from impetus.domain.ranking import Candidate
+from impetus.services.repository import Repository
+from impetus.services.workspace import View
+
+#: Of a file that the query names, so many chunks compete even where no word matches.
+_NAMED_CHUNKS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """In how many chunks of all indexes each term of a query stands."""
+
+    total: int
+    chunks: Mapping[str, int]
+
+    @classmethod
+    def of(cls, query: ParsedQuery, repositories: Sequence[tuple[Repository, list[Path]]]) -> "Frequencies":
+        total, chunks = 0, dict.fromkeys(query.terms, 0)
+        for repository, _ in repositories:
+            count, found = repository.store.reader.document_frequencies(query.terms)
+            total += count
+            for term, number in found.items():
+                chunks[term] += number
+        return cls(total, chunks)
+
+    def rarity(self) -> dict[str, float]:
+        """Inverse document frequency: how much a word of the query tells."""
+        return {
+            term: math.log(1 + (max(self.total - count, 0) + 0.5) / (count + 0.5))
+            for term, count in self.chunks.items()
+        }
+
+
+def indexed(
+    query: ParsedQuery, vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int
+) -> list[Candidate]:
+    """The best `limit` of either search, and the beginning of files that the query names."""
+    store = repository.store
+    lexical = dict(store.reader.lexical(query.terms, limit))
+    dense = dict(store.vectors.search(vector, limit)) if vector.any() else {}
+    found = store.reader.placed(list(lexical | dense), roots)
+    if query.paths:
+        known = {(placed.root, placed.path, placed.chunk.start) for placed in found}
+        named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
+        found += [placed for placed in named if (placed.root, placed.path, placed.chunk.start) not in known]
+    users = store.reader.users(list({placed.state.blob for placed in found}))
+    return [
+        Candidate(
+            placed,
+            lexical.get(placed.chunk.id, 0.0),
+            dense.get(placed.chunk.id, 0.0),
+            popularity=math.log1p(users.get(placed.state.blob, 0)),
+        )
+        for placed in found
+    ]
+
+
+def _ending(path: str) -> str:
+    """Name and folder: paths of a stack trace begin on another machine, or below our root."""
+    return str(PurePosixPath(*PurePosixPath(path).parts[-2:]))
+
+
+def mark_near(candidates: Iterable[Candidate], view: View) -> None:
+    """Open files are what the person works on, and their neighbors are next to it."""
+    places = {place for key in view.documents if (place := view.locate(key)) is not None}
+    if not places:
+        return
+    folders = {(root, path.rpartition("/")[0]) for root, path in places}
+    for candidate in candidates:
+        root, path = candidate.placed.root, candidate.placed.path
+        if (root, path) in places:
+            candidate.nearness = 1.0
+        elif (root, path.rpartition("/")[0]) in folders:
+            candidate.nearness = 0.5
