@@ -1,0 +1,49 @@
+"""Measure Impetus on this machine: `make bench`, or `python -m tests.bench --list`.
+
+The default set works on this checkout alone and takes under three minutes. The other benches need checkouts, labels or
+other engines, and are started by themselves; docs/performance.md has their figures.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+_PROJECT = Path(__file__).parents[2]
+
+#: name → what it measures; `python -m tests.bench.NAME --help` says how to start it.
+BENCHES = {
+    "changes": "first index, saved files, a branch switch and back, a second worktree",
+    "vectors": "storing and searching synthetic vectors, up to a million",
+    "kill": "SIGKILL at random moments, every healed index compared with a new one",
+    "lexical": "FTS5 against arrays in memory and tantivy",
+    "scale": "memory and query times of one index over many roots",
+    "bench_embedder": "chunks and queries a second of the static embedder",
+    "side_by_side": "quality and speed beside semble on labeled repositories",
+}
+
+#: What `make bench` runs, with arguments that need nothing but this checkout.
+DEFAULT = (
+    ("changes", str(_PROJECT), "--switched", "200"),
+    ("vectors", "--count", "30000"),
+    ("kill", "--times", "10", "--files", "60"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="name the benches and leave")
+    if parser.parse_args().list:
+        for name, meaning in BENCHES.items():
+            print(f"{name:15} {meaning}")
+        return 0
+    for name, *arguments in DEFAULT:
+        print(f"-- {name}: {BENCHES[name]}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=_PROJECT)
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
