@@ -15,7 +15,7 @@ from impetus.languages import TEXT, detect, languages
 from impetus.lsp import protocol
 from impetus.lsp.positions import offset_at, units
 
-_DRIVE = re.compile(r"/([A-Za-z]):")
+_DRIVE = re.compile(r"/([A-Za-z]):(?=/|$)")
 
 #: Language ids of LSP that differ from the names of our grammars.
 _LANGUAGE_IDS: Final = {
