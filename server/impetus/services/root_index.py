@@ -211,9 +211,12 @@ class RootIndex:
         if self.repository.store.writer is None:
             return
         try:
+            clock = asyncio.get_running_loop().time
             while not self._dirty and not self._stop.is_set():
+                begun = clock()
                 if not await asyncio.to_thread(self.repository.store.vectors.settle):
                     return
+                await asyncio.sleep(3 * (clock() - begun))  # queries keep most of the machine
         except IndexFailed as error:
             log.warning("storing vectors of %s failed: %s", self.root, error)
         except Exception:
