@@ -127,3 +127,10 @@ def test_dry_run_groups_by_reason_and_lists_all(project: Path) -> None:
     assert value["included"] == [{"path": "a.py", "bytes": 1_500_000}, {"path": "b.go", "bytes": 500}]
     assert {"path": ".env", "reason": "may hold secrets"} in value["skipped"]
     assert terminal.sessions[-1].roots == ()  # nothing was opened, so nothing was written
+
+
+def test_an_index_that_another_process_keeps_is_said(project: Path) -> None:
+    problem = Problem(str(project), "Another Impetus process keeps this index")
+    phase = IndexProgress(project, "shared", 2, 2, files=2, chunks=5, problems=(problem,))
+    result = Terminal(Script(phases=(phase,))).run("search", "anything", "-w", str(project))
+    assert "Another Impetus process keeps this index" in result.stderr

@@ -63,6 +63,8 @@ async def bring_up_to_date(session: "Session", root: Path, out: Output, *, full:
     if index is not None and index.phase == "failed":
         reason = index.problems[0].message if index.problems else "its log says why"
         raise IndexFailed(f"{root} could not be indexed: {reason}")
+    if index is not None and index.phase == "shared":
+        out.note(f"impetus: {index.problems[0].message}")
 
 
 def state(status: EngineStatus, root: Path) -> IndexProgress | None:
