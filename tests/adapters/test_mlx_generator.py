@@ -4,6 +4,7 @@ MLX arrays belong to the thread that made them; everything runs on the test's ow
 """
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +181,25 @@ def test_penalties_prevent_repetition(generator: MlxGenerator, penalty: dict[str
     picked = [sampler.pick(logits) for _ in range(20)]
     assert 3 not in picked
     assert len(set(picked)) == 20
+
+
+@pytest.mark.parametrize("temperature", [0.0, 5.0])
+def test_the_sampler_says_how_sure_the_model_was(generator: MlxGenerator, temperature: float) -> None:
+    next(generator.steps(ONE, GREEDY))  # MLX is imported by the generator, never before it
+    import mlx.core as mx
+
+    from impetus.adapters.mlx_sampler import Sampler
+
+    chances = [0.7, 0.2, 0.1]
+    sampler = Sampler(Sampling(temperature=temperature, seed=3), [])
+    for _ in range(8):
+        token = sampler.pick(mx.log(mx.array([chances])) + 4)
+        assert sampler.logprob == pytest.approx(math.log(chances[token]), abs=1e-5)
+
+
+def test_pieces_carry_the_probability_of_their_token(generator: MlxGenerator) -> None:
+    pieces = [step for step in generator.steps(TextPrompt("def f"), Sampling(max_tokens=4)) if isinstance(step, Piece)]
+    assert pieces and all(piece.logprob is not None and piece.logprob < 0 for piece in pieces if piece.text)
 
 
 def test_the_answer_ends_where_the_context_does(generator: MlxGenerator) -> None:

@@ -23,7 +23,7 @@ async def main():
     heavy = {"mlx", "mlx.core", "mlx_lm", "transformers"}
     print("before:", sorted(heavy & set(sys.modules)))
     steps = 0
-    sampling = Sampling(max_tokens=20, temperature=1.0)
+    sampling = Sampling(max_tokens=20, temperature=1.0, seed=2)
     async with aclosing(models.stream("chat", TextPrompt("class Thing:"), sampling, Priority.CHAT)) as stream:
         async for step in stream:
             steps += 1

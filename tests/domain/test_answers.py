@@ -15,22 +15,24 @@ def hit(text: str, path: str = "a.py", start: int = 1, **more: str) -> Hit:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("language", "text", "says"),
     [
-        ('def f():\n    """Make it. Then more."""\n', "Make it."),
-        ("def f():\n    '''\n    Over two\n    lines.\n    '''\n", "Over two lines."),
-        ("// Package x does y. It is old.\nfunc f() {}", "Package x does y."),
-        ("/**\n * Adds numbers.\n * @param a\n */\nfunction add(a) {}", "Adds numbers."),
-        ("/// Doc of it\nfn f() {}", "Doc of it"),
-        ("# a comment\nx = 1", "a comment"),
-        ("#include <x.h>\nint f();", ""),
-        ("x = 1\n# later", ""),
-        ("", ""),
-        ("# ---\nx = 1", ""),
+        ("python", 'def f():\n    """Make it. Then more."""\n', "Make it."),
+        ("python", "def f():\n    '''\n    Over two\n    lines.\n    '''\n", "Over two lines."),
+        ("go", "// Package x does y. It is old.\nfunc f() {}", "Package x does y."),
+        ("javascript", "/**\n * Adds numbers.\n * @param a\n */\nfunction add(a) {}", "Adds numbers."),
+        ("rust", "/// Doc of it\nfn f() {}", "Doc of it"),
+        ("python", "# a comment\nx = 1", "a comment"),
+        ("c", "#include <x.h>\nint f();", ""),
+        ("python", "x = 1\n# later", ""),
+        ("text", "", ""),
+        ("python", "* **one** - the first\n* **two** - the second", ""),
+        ("java", " * goes on.\n */\nint f() {}", "goes on."),
+        ("python", "# ---\nx = 1", ""),
     ],
 )
-def test_documentation(text: str, says: str) -> None:
-    assert quoting.documentation(text) == says
+def test_documentation(language: str, text: str, says: str) -> None:
+    assert quoting.documentation(text, language) == says
 
 
 def test_a_long_sentence_is_cut_at_a_word() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impetus.domain.completion import plan
-from impetus.domain.trimming import MAX_BLOCK_LINES, adds_errors, finished, trim
+from impetus.domain.trimming import MAX_BLOCK_LINES, adds_errors, finished, trim, whole_lines
 
 
 def kept(marked: str, raw: str, language: str = "python") -> str | None:
@@ -38,6 +38,16 @@ def kept(marked: str, raw: str, language: str = "python") -> str | None:
         ("block cut at dedent", "if a:\n    |\nb()\n", "c()\n    d()\nb()\n", "c()\n    d()"),
         ("block that repeats itself", "def f():\n    |\n", "a(1)\n    a(1)\n    a(1)\n", "a(1)"),
         ("block that runs into the following lines", "def f():\n    |\n\nz = 1\n", "y = 2\n\nz = 1\n", "y = 2"),
+        ("a second space", "x = |\n", " 1\n", "1"),
+        ("the name before the dot again", "d = zlib.|\n", "zlib.decompress(x)\n", "decompress(x)"),
+        ("the dotted name again", "return self.items.|\n", "self.items.pop()\n", "pop()"),
+        ("the beginning of the name again", "x = resp|\n", "response.text\n", "onse.text"),
+        ("the word again", "from a import |\n", "import b, c\n", None),
+        ("a word that only begins alike", "x = in |\n", "index\n", "index"),
+        ("a name that comes twice", "x = a|\n", "a.b\n", "a.b"),
+        ("a comment where code was begun", "yield |\n", " # nothing\n", None),
+        ("a comment that goes on", "# see |\n", "# 3\n", "# 3"),
+        ("a comment after a statement", "x = 1|\n", "  # the first\n", "  # the first"),
         ("incomplete character", "x = |\n", "'é\ufffd", "'é"),
     ],
 )
@@ -56,6 +66,19 @@ def test_python(reason: str, marked: str, raw: str, expected: str | None) -> Non
 )
 def test_braces(marked: str, raw: str, expected: str | None) -> None:
     assert kept(marked, raw, "javascript") == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "raw", "whole"),
+    [
+        ("def f():\n    |\n", "a = 1\n    b = so", "a = 1"),
+        ("def f():\n    |\n", "a = so", "a = so"),
+        ("def f():|\n", "\n    a = so", "\n    a = so"),
+        ("x = |\n", "1\ny", "1\ny"),
+    ],
+)
+def test_a_block_that_was_cut_off_loses_its_last_line(marked: str, raw: str, whole: str) -> None:
+    assert whole_lines(raw, plan(marked.replace("|", "", 1), marked.index("|"), "python")) == whole
 
 
 def test_a_block_has_a_longest_length() -> None:

@@ -174,6 +174,7 @@ async def test_a_model_that_fails_before_its_first_word_gives_way_to_quotations(
     _, text, finish = await world.collect(world.assistant.ask(Question("How does it start?"), world.view))
     assert "out of memory" in text.splitlines()[0]
     assert "### `engine.py`" in text
+    assert "set `chat.model`" not in text  # one is set
     assert finish.model == EXTRACTIVE
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.fakes import FakeGenerator, FakeRetrieval
 
 from impetus.config import CompletionSettings
-from impetus.domain.types import Completion, Cursor, Definition, Document, InfillPrompt, SymbolHit
+from impetus.domain.completion import LEAST_CERTAIN
+from impetus.domain.types import Completion, Cursor, Definition, Document, FinishReason, InfillPrompt, SymbolHit
 from impetus.errors import ModelError
 from impetus.services.completer import Completer
 from impetus.services.models import Models
@@ -21,8 +23,15 @@ HELPER = Definition("helper", "function", 0, 30, 1, 2, 1, (), "def helper(x: int
 
 
 class World:
-    def __init__(self, *answers: str | Exception, gate: threading.Semaphore | None = None, **settings: bool) -> None:
-        self.generator = FakeGenerator(*answers, gate=gate, model_id="fim")
+    def __init__(
+        self,
+        *answers: str | Exception,
+        gate: threading.Semaphore | None = None,
+        logprob: float | None = None,
+        ends: FinishReason = FinishReason.STOP,
+        **settings: bool,
+    ) -> None:
+        self.generator = FakeGenerator(*answers, gate=gate, model_id="fim", logprob=logprob, ends=ends)
         self.models = Models(ModelThread(), completion=self.generator)
         self.retrieval = FakeRetrieval(definitions=[SymbolHit(ROOT, "lib/helpers.py", HELPER)])
         self.completer = Completer(self.models, self.retrieval, CompletionSettings(**settings))  # type: ignore[arg-type]
@@ -37,8 +46,8 @@ class World:
 async def worlds():
     made: list[World] = []
 
-    def make(*answers: str | Exception, gate: threading.Semaphore | None = None, **settings: bool) -> World:
-        made.append(World(*answers, gate=gate, **settings))
+    def make(*answers: str | Exception, **more: Any) -> World:
+        made.append(World(*answers, **more))
         return made[-1]
 
     yield make
@@ -64,6 +73,26 @@ async def test_nothing_is_asked_where_nothing_is_wanted(worlds) -> None:
     world = worlds("x")
     assert await world.complete("na|me = 1\n") is None
     assert world.generator.prompts == []
+
+
+async def test_a_model_that_is_unsure_says_something_only_when_asked_explicitly(worlds) -> None:
+    gate = threading.Semaphore(1)
+    world = worlds("one two three", logprob=LEAST_CERTAIN - 0.1, gate=gate)
+    assert await world.complete("x = |\n") is None
+    gate.release(100)
+    await world.models.idle()
+    assert world.generator.pieces <= 2  # the rest is not computed
+    assert await world.complete("x = |\n") is None
+    assert len(world.generator.prompts) == 1  # nor is the same asked again
+    assert (await world.complete("x = |\n", explicit=True)).text == "one two three"
+    assert (await worlds("1", logprob=LEAST_CERTAIN).complete("x = |\n")).text == "1"
+
+
+async def test_a_block_that_reached_the_limit_ends_with_a_whole_line(worlds) -> None:
+    world = worlds("a = 1\n    b = so", ends=FinishReason.LENGTH)
+    assert (await world.complete("def f():\n    |\n")).text == "a = 1"
+    world = worlds("a = 1\n    b = so")
+    assert (await world.complete("def f():\n    |\n")).text == "a = 1\n    b = so"
 
 
 async def test_switched_off_it_answers_only_when_asked_explicitly(worlds) -> None:

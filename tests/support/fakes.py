@@ -42,9 +42,13 @@ class FakeGenerator:
         model_id: str = "fake",
         context_length: int = 8192,
         gate: threading.Semaphore | None = None,
+        logprob: float | None = None,
+        ends: FinishReason = FinishReason.STOP,
     ) -> None:
         self._answers = list(answers)
         self._gate = gate
+        self._logprob = logprob  # of every piece
+        self._ends = ends
         self.model_id = model_id
         self.context_length = context_length
         self.state = "ready"
@@ -76,10 +80,10 @@ class FakeGenerator:
                 if self._gate is not None:
                     self._gate.acquire()
                 self.pieces += 1
-                yield Piece(word)
+                yield Piece(word, self._logprob)
             if isinstance(answer, Exception):
                 raise answer
-            yield End(FinishReason.STOP, Usage(1, len(words)))
+            yield End(self._ends, Usage(1, len(words)))
         finally:
             self.ended += 1
 

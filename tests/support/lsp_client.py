@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from impetus.domain.types import Completion, Cursor, SymbolHit
+from impetus.errors import ImpetusError
 from impetus.lsp.host import EngineHost
 from impetus.lsp.server import converse
 from tests.support.scripted_session import ScriptedEngine, ScriptedSession
@@ -183,10 +184,21 @@ class EditorSession(ScriptedSession):
         self.completing = asyncio.Event()
         self.may_complete = asyncio.Event()
         self.may_complete.set()
+        self.may_index = asyncio.Event()
+        self.may_index.set()
         self.cancelled = 0
+        self.refusal: ImpetusError | None = None  # of any folder
+
+    async def open_root(self, root: Path) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        await super().open_root(root)
 
     def note(self, paths: Iterable[Path], cause: str = "") -> None:
         self.calls.append(("note", tuple(paths)))
+
+    async def indexed(self) -> None:
+        await self.may_index.wait()
 
     async def symbols(self, query: str, limit: int = 50) -> list[SymbolHit]:
         self.calls.append(("symbols", query))
@@ -218,6 +230,7 @@ class ScriptedHost:
         self.settings: list[dict[str, Any]] = []
         self.sessions: list[EditorSession] = []
         self.problems: list[str] = []
+        self.refusal: ImpetusError | None = None  # what opening a folder raises
         self.ready = asyncio.Event()
         self.ready.set()
 
@@ -236,6 +249,7 @@ class ScriptedHost:
 
     def session(self, engine: Any) -> Any:
         self.sessions.append(EditorSession(engine))
+        self.sessions[-1].refusal = self.refusal
         return self.sessions[-1]
 
     @property

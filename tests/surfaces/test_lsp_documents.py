@@ -148,6 +148,27 @@ async def test_the_life_of_a_document(root: Path) -> None:
         await client.leave()
 
 
+async def test_a_saved_document_stands_in_for_its_file_until_the_index_has_it(root: Path) -> None:
+    uri, key = uri_of(root / "a.py"), str(root / "a.py")
+    host = scripted()
+    async with connected(host) as client:
+        await client.initialize()
+        client.open(uri, "")
+        await edit(client, uri, 2, {"text": "x"})
+        host.current.may_index.clear()
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        await client.barrier()
+        assert seen(host, key).dirty
+        await edit(client, uri, 3, {"text": "xy"})
+        host.current.may_index.set()
+        await client.barrier()
+        assert seen(host, key).dirty  # edited meanwhile: what was indexed is not what is open
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        await client.barrier()
+        assert not seen(host, key).dirty
+        await client.leave()
+
+
 @pytest.mark.parametrize(
     ("on_disk", "text", "dirty"),
     [

@@ -386,12 +386,27 @@ async def test_completion_at_a_position(encoding: str, character: int) -> None:
         await client.leave()
 
 
-async def test_nothing_to_complete_is_null() -> None:
+async def test_nothing_to_complete_takes_away_what_is_shown() -> None:
+    """Neovim keeps a suggestion, and lets it be accepted at its old place, until a list says otherwise."""
     async with connected(scripted()) as client:
         await started(client)
-        assert await complete(client, 0, 0) is None
+        assert await complete(client, 0, 0) == {"items": []}
         position = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}}
         assert await client.request("impetus/complete", position) is None
+        await client.leave()
+
+
+async def test_a_request_that_a_newer_one_overtook_leaves_what_is_shown() -> None:
+    host = scripted()
+    async with connected(host) as client:
+        await started(client)
+        host.current.may_complete.clear()
+        params = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}, "context": {"triggerKind": 2}}
+        older, newer = (client.start("textDocument/inlineCompletion", params) for _ in range(2))
+        await client.barrier()
+        host.current.may_complete.set()
+        assert await client.response(older) is None
+        assert await client.response(newer) == {"items": []}
         await client.leave()
 
 

@@ -9,6 +9,7 @@ from tests.support.lsp_client import LspClient, ScriptedHost, connected
 from tests.support.scripted_session import Script, ScriptedEngine
 
 from impetus.domain.types import EngineStatus, Health, IndexProgress, ModelState, Problem
+from impetus.errors import IndexFailed
 from impetus.lsp.status import message_of, summary_of
 
 SCANNING = IndexProgress(Path("/p/my project"), "scanning")
@@ -57,6 +58,25 @@ def bars(client: LspClient) -> dict[Any, list[dict[str, Any]]]:
 async def started(client: LspClient, *, bars: bool = True) -> None:
     await client.initialize({"window": {"workDoneProgress": bars}})
     await client.request("impetus/search", {"query": "x"})
+
+
+async def test_a_folder_that_cannot_be_opened_stays_in_the_state_until_it_is_removed() -> None:
+    script = Indexing()
+    script.host.refusal = IndexFailed("The index folder cannot be made: Permission denied")
+    folder = {"uri": "file:///p/a", "name": "a"}
+    async with connected(script.host) as client:
+        await client.initialize(workspaceFolders=[folder])
+        await client.request("impetus/search", {"query": "x"})
+        state = await client.request("impetus/status", {})
+        message = "/p/a is not indexed: The index folder cannot be made: Permission denied"
+        assert (state["health"], state["message"]) == ("error", message)
+        assert state["problems"] == [{"subject": "/p/a", "message": message}]
+        event = {"added": [], "removed": [folder]}
+        client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+        await client.barrier()
+        state = await client.request("impetus/status", {})
+        assert (state["health"], state["problems"]) == ("ok", [])
+        await client.leave()
 
 
 async def test_a_change_is_told_once() -> None:
@@ -217,3 +237,4 @@ def test_messages() -> None:
     assert message_of(replace(INDEXING, rate=0, failed=0)) == "1,204/5,310 files"
     assert summary_of(replace(READY, failed=0)) == "5,308 files, 30,123 chunks"
     assert summary_of(replace(READY, phase="failed", failed=0)).startswith("failed: ")
+    assert summary_of(replace(READY, phase="shared", failed=0)).endswith(", kept up to date by another Impetus process")

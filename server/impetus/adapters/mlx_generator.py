@@ -161,10 +161,10 @@ class MlxGenerator:
                 text = stops.feed(decoder.add(token))
                 if stops.stopped:
                     if text:
-                        yield Piece(text)
+                        yield Piece(text, sampler.logprob)
                     reason = FinishReason.STOP
                     break
-                yield Piece(text)
+                yield Piece(text, sampler.logprob)
                 if count < room:
                     logits = feed([token])
             rest = stops.finish()

@@ -25,6 +25,7 @@ class Sampler:
         self._key = mx.random.key(seed % (1 << 63))
         self._generated: Counter[int] = Counter()
         self._seen = set(prompt[-REPETITION_WINDOW:])
+        self.logprob = 0.0  # of the last pick, as the model saw it: before temperature and cuts
 
     def pick(self, logits: Any) -> int:
         """The next token; `logits` has one row. Remembers it for the penalties."""
@@ -42,7 +43,9 @@ class Sampler:
                 scores = apply_top_k(scores, settings.top_k)
             self._key, key = mx.random.split(self._key)
             chosen = mx.random.categorical(scores * (1 / settings.temperature), key=key)
-        token = int(chosen.item())
+        logprob: Any = mx.take_along_axis(logits, chosen[:, None], axis=-1)[:, 0] - mx.logsumexp(logits, axis=-1)
+        mx.eval(chosen, logprob)
+        token, self.logprob = int(chosen.item()), float(logprob.item())
         self._generated[token] += 1
         self._seen.add(token)
         return token

@@ -20,6 +20,10 @@ MAX_RIGHT = 8
 PREFIX_CHARACTERS = 2_000
 SUFFIX_CHARACTERS = 500
 
+#: Log-probability that a suggestion nobody asked for must begin with. Of 316 suggestions of the bundled model, at
+#: random places of four projects, 43 began below it; one of these was what stood there, against 97 of the other 273.
+LEAST_CERTAIN = -1.5
+
 #: The window begins at a multiple of so many lines: it stays put while one types, and with it the model's cache.
 WINDOW_STEP = 16
 

@@ -18,14 +18,13 @@ NOTHING = (
 
 def answer(question: str, sources: Sequence[Source]) -> str:
     """Markdown. Every passage is cited `[n]` where it is introduced."""
-    return "\n\n".join([NO_MODEL, *blocks(question, sources)]) + "\n"
+    return "\n\n".join([NO_MODEL, *blocks(question, sources), HOW_TO]) + "\n"
 
 
 def blocks(question: str, sources: Sequence[Source]) -> Iterable[str]:
     """The paragraphs after the notice, in order; shown one after the other."""
     if not sources:
         yield NOTHING
-        yield HOW_TO
         return
     yield _overview(sources)
     wanted = query_terms(question)
@@ -34,7 +33,6 @@ def blocks(question: str, sources: Sequence[Source]) -> Iterable[str]:
         for source in group:
             yield _lead(source)
             yield fence(excerpt(source.hit, wanted), source.hit.language)
-    yield HOW_TO
 
 
 def _overview(sources: Sequence[Source]) -> str:
@@ -50,7 +48,7 @@ def _overview(sources: Sequence[Source]) -> str:
 def _lead(source: Source) -> str:
     hit = source.hit
     where = lines_of(hit.start_line, hit.end_line)
-    says = documentation(hit.text)
+    says = documentation(hit.text, hit.language)
     if not hit.symbol:
         return f"**{where.capitalize()}** [{source.number}]" + (f": {says}" if says else "")
     kind = f"{hit.kind}, " if hit.kind not in ("text", "code", "") else ""

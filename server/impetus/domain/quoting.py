@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from impetus.domain.tokens import terms
 from impetus.domain.types import Hit
+from impetus.languages import languages
 
 #: Words that say nothing about which line answers a question.
 _COMMON = frozenset(
@@ -51,8 +52,10 @@ def first_sentence(text: str, limit: int = 160) -> str:
     return sentence if len(sentence) <= limit else sentence[: limit - 1].rsplit(" ", 1)[0] + "…"
 
 
-def documentation(passage: str) -> str:
+def documentation(passage: str, language: str) -> str:
     """What a passage's own docstring or leading comment says, first sentence; empty when it has none."""
+    known = languages().get(language)
+    starred = known is not None and known.block_comment is not None and known.block_comment[0] == "/*"
     head = "\n".join(passage.splitlines()[:25])
     match = _DOC.search(head)
     if match and match.group(1).strip():
@@ -60,7 +63,7 @@ def documentation(passage: str) -> str:
     comment: list[str] = []
     for line in head.splitlines():
         found = _COMMENT.match(line)
-        if found:
+        if found and (starred or not line.lstrip().startswith("*")):  # elsewhere a star is an item of a list
             comment.append(found.group(1).strip("/* "))
         elif comment or line.strip():
             break

@@ -3,6 +3,7 @@
 Each filter has one reason; they run in the order of FILTERS, and the first that leaves nothing ends it.
 """
 
+import re
 from collections.abc import Callable
 
 from impetus.domain.completion import CLOSERS, Plan
@@ -11,6 +12,9 @@ from impetus.domain.syntax import error_count, parse
 from impetus.domain.types import Shape
 
 _CONTROL = frozenset(token for form in FORMATS for token in form.stops() if len(token) > 5)
+_LAST_WORD = re.compile(r"[^\W\d]\w*$")
+_FIRST_WORD = re.compile(r"[^\W\d]\w*")
+_DOTTED = re.compile(r"[^\W\d][\w.]{2,}$")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 #: Lines of a block at most; more is rarely wanted and rarely right.
@@ -25,6 +29,11 @@ def finished(raw: str, plan: Plan) -> bool:
         return "\n" in raw.lstrip("\r\n") if raw.strip() else raw.count("\n") > 1
     kept = _cut_block(raw, plan)
     return len(kept) < len(raw.rstrip()) or kept.count("\n") >= MAX_BLOCK_LINES or _loops(raw)
+
+
+def whole_lines(raw: str, plan: Plan) -> str:
+    """A block that was cut off in the middle of a line, without that line."""
+    return raw[: raw.rfind("\n")] if plan.shape is Shape.BLOCK and "\n" in raw.strip() else raw
 
 
 def trim(raw: str, plan: Plan) -> str | None:
@@ -87,6 +96,20 @@ def _cut_block(text: str, plan: Plan) -> str:
     while kept and not kept[-1].strip():
         kept.pop()
     return "\n".join(kept)
+
+
+def _without_retyping(text: str, plan: Plan) -> str:
+    """What was just typed is not typed again: a second space, `zlib.` after `zlib.`, `import` after `import`."""
+    if not plan.left.strip():
+        return text
+    if plan.left[-1].isspace():
+        text = text.lstrip(" \t")
+        word = _LAST_WORD.search(plan.left.rstrip())
+        again = _FIRST_WORD.match(text)
+        only_comment = text.startswith(("#", "//")) and not plan.left.lstrip().startswith(("#", "//"))
+        return "" if only_comment or (word and again and word[0] == again[0]) else text
+    typed = _DOTTED.search(plan.left)
+    return text[len(typed[0]) :] if typed and text.startswith(typed[0]) else text
 
 
 def _without_trailing_space(text: str, _plan: Plan) -> str:
@@ -157,6 +180,7 @@ Filter = Callable[[str, Plan], str]
 FILTERS: tuple[Filter, ...] = (
     _without_control_tokens,
     _cut,
+    _without_retyping,
     _without_trailing_space,
     _without_overlap,
     _balanced,

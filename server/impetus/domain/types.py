@@ -318,6 +318,8 @@ class Piece:
     """Decoded text of one step; may be empty while a character is incomplete."""
 
     text: str
+    #: How sure the model was of it: the log-probability of its token, where the generator knows that.
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Client:
         self.initial_settings: Mapping[str, Any] = {}
         self.settings: Mapping[str, Any] = {}
         self.on_change: Callable[[], None] = lambda: None
+        self.inline_requests = 0  # how many have come; the last one counts
         self._host = host
         self._engine: Engine | None = None
         self._session: Session | None = None
@@ -54,6 +55,7 @@ class Client:
         self._failure: str = ""
         self._failed_at = 0.0
         self._problems: list[str] = []
+        self._unopened: dict[Path, str] = {}  # folders that could not be opened, and why
         self._shown: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -140,6 +142,7 @@ class Client:
         async with self._one_at_a_time:
             if self._session is not None:
                 for root in removed:
+                    self._unopened.pop(root, None)
                     await self._session.close_root(root)
                 for root in new:
                     if root not in self._session.roots:  # opened meanwhile, with the engine
@@ -147,10 +150,12 @@ class Client:
         self.on_change()
 
     async def _open_root(self, session: "Session", root: Path) -> None:
+        self._unopened.pop(root, None)
         try:
             await session.open_root(root)
         except ImpetusError as error:
-            self.show(f"{root} is not indexed: {error}", lsp.MessageType.Warning)
+            self._unopened[root] = f"{root} is not indexed: {error}"
+            self.show(self._unopened[root], lsp.MessageType.Warning)
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +179,11 @@ class Client:
         state = self._session.status()
         known = {problem.message for problem in state.problems}
         more = tuple(Problem("settings", text) for text in self._problems if text not in known)
-        return replace(state, problems=state.problems + more) if more else state
+        more += tuple(Problem(str(root), text) for root, text in self._unopened.items())
+        state = replace(state, problems=state.problems + more)
+        if self._unopened and state.health is not Health.ERROR:
+            return replace(state, health=Health.ERROR, message=next(iter(self._unopened.values())))
+        return state
 
     def show(self, message: str, kind: lsp.MessageType) -> None:
         """A message in the editor, once for the life of the connection."""

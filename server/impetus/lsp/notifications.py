@@ -61,8 +61,21 @@ def did_change(client: Client, params: lsp.DidChangeTextDocumentParams) -> None:
 
 
 def did_save(client: Client, params: lsp.DidSaveTextDocumentParams) -> None:
-    client.documents.saved(key_of(params.text_document.uri))
     _note(client, [params.text_document.uri])
+    document = client.documents.get(key_of(params.text_document.uri))
+    if document is not None and path_of(params.text_document.uri) is not None:
+        client.background(_when_indexed(client, document))
+
+
+async def _when_indexed(client: Client, saved: Document) -> None:
+    """The editor's text stands in for the file until the index has it; else it could not be found for a moment."""
+    session = client.session_now
+    if session is not None:
+        with contextlib.suppress(ImpetusError):  # the index is being replaced: its first scan reads the file
+            await session.indexed()
+    document = client.documents.get(saved.key)
+    if document is not None and document.version == saved.version:
+        client.documents.saved(saved.key)
 
 
 def did_close(client: Client, params: lsp.DidCloseTextDocumentParams) -> None:

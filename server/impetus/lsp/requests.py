@@ -106,7 +106,9 @@ async def reindex(client: Client, params: protocol.ReindexParams) -> None:
 
 
 async def inline_completion(client: Client, params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList | None:
-    """Null, not an empty list, when there is nothing to offer: editors then keep what they show."""
+    """An empty list takes away what the editor shows; null, for a request that another has overtaken, leaves it."""
+    client.inline_requests += 1
+    number = client.inline_requests
     cursor = client.cursor(params.text_document.uri, params.position)
     chosen = params.context.selected_completion_info
     start = end = cursor.offset
@@ -119,7 +121,9 @@ async def inline_completion(client: Client, params: lsp.InlineCompletionParams) 
     explicit = params.context.trigger_kind is lsp.InlineCompletionTriggerKind.Invoked
     completion = await _completion(client, imagined, explicit=explicit)
     if completion is None:
-        return None
+        now = client.documents.get(cursor.document.key)
+        current = number == client.inline_requests and now is not None and now.version == cursor.document.version
+        return lsp.InlineCompletionList(items=[]) if current else None
     first, last = min(completion.start, start), max(completion.end, imagined.offset)
     text = imagined.document.text
     item = lsp.InlineCompletionItem(

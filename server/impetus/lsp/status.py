@@ -111,6 +111,8 @@ def summary_of(index: IndexProgress) -> str:
     if index.failed:
         first = f": {index.problems[0].subject}: {index.problems[0].message}" if index.problems else ""
         text += f", {index.failed:,} failed{first}"
+    if index.phase == "shared":
+        return f"{text}, kept up to date by another Impetus process"
     return text if index.phase == "ready" else f"{index.phase}: {text}"
 
 

@@ -57,14 +57,17 @@ FEW_WORDS = 3
 
 @dataclass(frozen=True, slots=True)
 class _Extract:
-    """An answer without a model: why there is none, and its paragraphs."""
+    """An answer without a model: why there is none, its paragraphs, and what to do about it where that helps."""
 
     notice: str
     paragraphs: Callable[[], Iterable[str]]
+    advice: str = ""
 
     def blocks(self) -> Iterable[str]:
         yield self.notice
         yield from self.paragraphs()
+        if self.advice:
+            yield self.advice
 
 
 class Assistant:
@@ -79,7 +82,7 @@ class Assistant:
         passages = Passages(self._files, view)
         query = SearchQuery(await self._query_text(question), question.limit, question.paths, question.languages)
         sources = _numbered(await self._retriever.search(query, view))
-        extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(question.text, sources))
+        extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(question.text, sources), extractive.HOW_TO)
         if not self._models.has("chat"):
             yield Sources(sources)
             async for event in self._quoted(extract, sources, passages):
@@ -126,7 +129,7 @@ class Assistant:
             query = await self._query_text(Question(asked, history))
             sources = _numbered(await self._retriever.search(SearchQuery(query, self._settings.passages), view))
         if not self._models.has("chat"):
-            extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(asked, sources))
+            extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(asked, sources), extractive.HOW_TO)
             yield Sources(sources)
             async for event in self._quoted(extract, sources, passages):
                 yield event
@@ -169,7 +172,7 @@ class Assistant:
                 raise
             log.warning("The chat model failed; answering with quotations: %s", error)
             reason = f"*The chat model could not be used: {error}. This answer is made of quotations.*"
-        async for event in self._quoted(replace(extract, notice=reason), sources, passages):
+        async for event in self._quoted(replace(extract, notice=reason, advice=""), sources, passages):
             yield event
 
     async def _told(

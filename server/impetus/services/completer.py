@@ -5,6 +5,7 @@ Never embeds and never waits for the index: context comes from a lookup of names
 
 import asyncio
 import logging
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from impetus.domain.types import (
     Completion,
     ContextFile,
     Cursor,
+    End,
+    FinishReason,
     InfillPrompt,
     Piece,
     Priority,
@@ -66,9 +69,10 @@ class Completer:
         if plan.shape is Shape.NONE:
             return None
         kept = self._kept.find(document.key, document.text, offset)
-        if kept is not None:
+        if kept is not None and (kept.text or not explicit):
             return self._completion(kept.text, offset, cursor) if kept.text else None
-        task = asyncio.create_task(self._compute(cursor, offset, plan, view))
+        least = -math.inf if explicit else completion.LEAST_CERTAIN
+        task = asyncio.create_task(self._compute(cursor, offset, plan, view, least))
         self._running[document.key] = task
         try:
             return await task
@@ -94,25 +98,33 @@ class Completer:
         if running is not None:
             running.cancel()
 
-    async def _compute(self, cursor: Cursor, offset: int, plan: Plan, view: View) -> Completion | None:
+    async def _compute(self, cursor: Cursor, offset: int, plan: Plan, view: View, least: float) -> Completion | None:
         document = cursor.document
         _, path = place_of(document, view)
         context = await self._context(plan, path, view) if self._settings.context else ()
         prompt = InfillPrompt(mask(plan.prefix), mask(plan.suffix), path, context)
-        raw = ""
-        sampling = Sampling(max_tokens=self._settings.max_tokens, temperature=0.0)
-        async with aclosing(self._models.stream("completion", prompt, sampling, Priority.TYPING)) as steps:
-            async for step in steps:
-                if isinstance(step, Piece):
-                    raw += step.text
-                    if trimming.finished(raw, plan):
-                        break
-        text = trimming.trim(raw, plan)
+        text = trimming.trim(await self._generate(prompt, plan, least), plan)
         if text is not None and len(document.text) <= completion.MAX_PARSED:
             bad = await asyncio.to_thread(trimming.adds_errors, document.text, offset, text, document.language)
             text = None if bad else text
         self._kept.add(document.key, document.text, offset, text or "")
         return self._completion(text, offset, cursor) if text is not None else None
+
+    async def _generate(self, prompt: InfillPrompt, plan: Plan, least: float) -> str:
+        """What the model writes, as far as it can matter; nothing when it begins less sure than `least`."""
+        raw = ""
+        sampling = Sampling(max_tokens=self._settings.max_tokens, temperature=0.0)
+        async with aclosing(self._models.stream("completion", prompt, sampling, Priority.TYPING)) as steps:
+            async for step in steps:
+                if isinstance(step, Piece):
+                    if not raw and step.logprob is not None and step.logprob < least:
+                        return ""
+                    raw += step.text
+                    if trimming.finished(raw, plan):
+                        break
+                elif isinstance(step, End) and step.reason is FinishReason.LENGTH:
+                    raw = trimming.whole_lines(raw, plan)
+        return raw
 
     def _completion(self, text: str, offset: int, cursor: Cursor) -> Completion:
         return Completion(text, offset, offset, cursor.document.version, self._models.model_id("completion"))

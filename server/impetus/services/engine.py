@@ -10,7 +10,7 @@ from pathlib import Path
 from impetus.config import Settings
 from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, Vectors, Watcher
 from impetus.domain.types import EngineStatus, Health, ModelState, Problem, ScanReport, SkippedFile
-from impetus.errors import EngineStopped, ModelError, NotFound
+from impetus.errors import EngineStopped, ImpetusError, ModelError, NotFound
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
 from impetus.services.models import ModelRole, Models
@@ -76,7 +76,12 @@ class Engine:
                 self._changed,
             )
             repository.users += 1
-            await repository.open()
+            try:
+                await repository.open()
+            except ImpetusError:
+                del self._indexes[root]
+                await self._leave(repository)
+                raise
             if self.settings.index.enable:
                 index.start()
         index.users += 1
@@ -91,12 +96,14 @@ class Engine:
             return
         del self._indexes[root]
         await index.close()
-        repository = index.repository
+        await self._leave(index.repository)
+        self._changed()
+
+    async def _leave(self, repository: Repository) -> None:
         repository.users -= 1
         if repository.users == 0:
             del self._repositories[repository.key]
             await repository.close()
-        self._changed()
 
     def index(self, root: Path) -> RootIndex:
         try:
