@@ -59,7 +59,9 @@ def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:
         if fresh:
             store.delete(folder)
         opened = store.OpenStore(folder, embedder)
-        return Store(opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close)
+        return Store(
+            opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close, opened.ownable
+        )
 
     return Repository(folder.name, open_store)
 

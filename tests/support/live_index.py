@@ -18,7 +18,9 @@ def repository_in(folder: Path, embedder: Embedder) -> Repository:
         if fresh:
             store.delete(folder)
         opened = store.OpenStore(folder, embedder)
-        return Store(opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close)
+        return Store(
+            opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close, opened.ownable
+        )
 
     return Repository(folder.name, open_store)
 

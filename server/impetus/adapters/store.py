@@ -48,6 +48,15 @@ class OpenStore:
             self._lock.release()
             raise
 
+    def ownable(self) -> bool:
+        """Whether nobody owns the folder now. Only asked where we do not."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        self._lock.release()
+        return True
+
     def close(self) -> None:
         with ExitStack() as parts:  # last first; each is closed whatever happens to the others
             parts.callback(self._lock.release)

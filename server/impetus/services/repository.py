@@ -25,6 +25,7 @@ class Store:
     vectors: VectorStore
     problems: Callable[[], tuple[Problem, ...]]
     close: Callable[[], None]
+    ownable: Callable[[], bool] = lambda: False  # for one without a writer: whether its owner is gone
 
 
 class Repository:
@@ -39,6 +40,7 @@ class Repository:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"index-{key[:8]}")
         self._store: Store | None = None
         self._rebuilt: Problem | None = None
+        self._retired: list[Store] = []  # replaced while a query may have been reading from it
 
     @property
     def store(self) -> Store:
@@ -65,6 +67,17 @@ class Repository:
         except IndexCorrupt as error:
             self._start_over(str(error))
 
+    async def take_over(self) -> bool:
+        """Become the owner once the process that kept this index is gone; whether we own it now."""
+        return await self.run(self._take_over)
+
+    def _take_over(self) -> bool:
+        former = self.store
+        if former.writer is None and former.ownable():
+            self._store = self._open_store(False)
+            self._retired.append(former)
+        return self.store.writer is not None
+
     async def rebuild(self, reason: str) -> None:
         """Delete the index and begin with an empty one; it is derived data. Every root is told to fill it again."""
         await self.run(lambda: self._start_over(reason))
@@ -82,7 +95,7 @@ class Repository:
         self._rebuilt = Problem("index", f"{reason}; it was rebuilt from the files")
 
     async def close(self) -> None:
-        if self._store is not None:
-            await self.run(self._store.close)
-            self._store = None
+        for store in (*self._retired, *([self._store] if self._store is not None else ())):
+            await self.run(store.close)
+        self._store = None
         self._thread.shutdown(wait=True)

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _DAY = 86_400.0
 #: Who uses what hardly moves with a few files; it is counted anew after so many, and at every start.
 _RECOUNT_FROM = 100
+#: A folder that vanished, or an index that another process keeps, is looked at again after so many seconds.
+_AGAIN_S = 5.0
 #: Problems kept for the status; the count of failures is exact all the same.
 _SHOWN_PROBLEMS = 20
 
@@ -54,14 +56,15 @@ class RootIndex:
         self._stop = threading.Event()
         self._skipped = 0  # by rules, as the last walk counted
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
+        self._watched: tuple[int, int] | None = None  # device and inode of the folder that is watched
+        self._again: asyncio.TimerHandle | None = None
         self._settling: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self.repository.emptied.append(self._refill)
         self.note([self.root])
         self._tasks.append(asyncio.create_task(self._run(), name=f"index {self.root}"))
-        if self._watcher is not None:
-            self._tasks.append(asyncio.create_task(self._watch(self._watcher), name=f"watch {self.root}"))
 
     def note(self, paths: Iterable[Path]) -> None:
         """Record paths that may have changed; nothing is read here."""
@@ -76,11 +79,30 @@ class RootIndex:
         self._stop.set()
         if self._refill in self.repository.emptied:
             self.repository.emptied.remove(self._refill)
-        tasks = [*self._tasks, *([self._settling] if self._settling else ())]
+        if self._again is not None:
+            self._again.cancel()
+        tasks = [*self._tasks, *(task for task in (self._settling, self._watching) if task is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._idle.set()
+
+    async def _keep_watching(self) -> None:
+        """Watch the folder that is there now: one that was deleted and made again is another, whatever its name."""
+        if self._watcher is None:
+            return
+        identity = await asyncio.to_thread(_identity, self.root)
+        if identity is not None and identity != self._watched:
+            if self._watching is not None:
+                self._watching.cancel()
+            self._watching = asyncio.create_task(self._watch(self._watcher), name=f"watch {self.root}")
+        self._watched = identity
+
+    def _look_again(self) -> None:
+        """No event tells that a folder is back, or that the owner of the index is gone."""
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(_AGAIN_S, self._refill)
 
     async def _watch(self, watcher: Watcher) -> None:
         async with contextlib.aclosing(watcher.watch([self.root])) as batches:  # type: ignore[type-var]
@@ -93,12 +115,18 @@ class RootIndex:
         while True:
             paths = await self._dirty.take()
             try:
-                await self._bring_up_to_date(paths, heal=first)
-                first = False
+                await self._keep_watching()
+                if await self.repository.take_over():
+                    await self._bring_up_to_date({self.root} if first else paths, heal=first)
+                    first = False
+                else:
+                    await self._follow()
+                    self._look_again()
             except IndexCorrupt as error:
                 await self._start_over(error)
             except ImpetusError as error:
                 self._fail(str(error))
+                self._look_again()
             except Exception:
                 # A defect of ours must not end indexing for good; the next noted path tries again.
                 log.exception("indexing %s failed", self.root)
@@ -122,11 +150,9 @@ class RootIndex:
         self._say(replace(self.progress, phase="failed", problems=(Problem(str(self.root), message),)))
 
     async def _bring_up_to_date(self, paths: set[Path], *, heal: bool) -> None:
-        writer = self.repository.store.writer
-        if writer is None:
-            await self._follow()
-            return
         store = self.repository.store
+        writer = store.writer
+        assert writer is not None, "only the owner brings an index up to date"
         indexer = Indexer(self.root, self._files, writer, store.vectors, self._embedder, self._analyzer)
         if self.root in paths:
             self._say(replace(self.progress, phase="scanning"))
@@ -226,3 +252,11 @@ class RootIndex:
         if progress != self.progress:
             self.progress = progress
             self._on_change()
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    try:
+        status = root.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
