@@ -71,8 +71,9 @@ def main() -> None:
 
     title("Complete: the bundled model, in the middle of a line and of a function")
     complete("class Point:\n    def __init__(self, x, y):\n        self.x = x\n        ", here)
-    complete("class Stack:\n    def push(self, item):\n        self.items.", here)
-    complete("import argparse\n\n\ndef main():\n    parser = argparse.", here)
+    stack = "class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(self, item):\n"
+    complete(stack + "        self.items.", here)
+    complete("def read(path):\n    with open(path) as file:\n        ", here)
 
     sys.stdout.write(f"\nDone in {time.monotonic() - started:.0f} seconds.\n")
 
