@@ -14,6 +14,7 @@ _PROJECT = Path(__file__).parents[2]
 #: name → what it measures; `python -m tests.bench.NAME --help` says how to start it.
 BENCHES = {
     "changes": "first index, saved files, a branch switch and back, a second worktree",
+    "repositories": "index figures of three installed packages, or of the folders named",
     "vectors": "storing and searching synthetic vectors, up to a million",
     "kill": "SIGKILL at random moments, every healed index compared with a new one",
     "lexical": "FTS5 against arrays in memory and tantivy",
@@ -25,6 +26,7 @@ BENCHES = {
 #: What `make bench` runs, with arguments that need nothing but this checkout.
 DEFAULT = (
     ("changes", str(_PROJECT), "--switched", "200"),
+    ("repositories",),
     ("vectors", "--count", "30000"),
     ("kill", "--times", "10", "--files", "60"),
 )

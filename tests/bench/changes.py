@@ -38,6 +38,9 @@ class CountingEmbedder:
         return self._inner.embed_query(text)
 
 
+_CODE = frozenset({"python", "rust", "typescript", "javascript", "go", "c"})
+
+
 async def measure(source: Path, saves: int, switched: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, home = Path(folder, "one"), Path(folder, "home")
@@ -66,7 +69,7 @@ async def measure(source: Path, saves: int, switched: int) -> None:
 
 def _prepare(source: Path, root: Path) -> None:
     """A repository with one commit that holds what `source` holds."""
-    shutil.copytree(source, root, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    shutil.copytree(source, root, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "node_modules"))
     _git(root, "init", "-q")
     # Git gives every byte back as it was, whatever line ends the project asks for.
     Path(root, ".git", "info").mkdir(exist_ok=True)
@@ -76,7 +79,7 @@ def _prepare(source: Path, root: Path) -> None:
 
 
 async def _saves(index: RootIndex, saves: int) -> None:
-    files = _sources(index.root, saves)
+    files = _sources(index, saves)
     times = []
     for number, file in enumerate(files):
         name = f"saved_{number}_function"
@@ -93,7 +96,7 @@ async def _saves(index: RootIndex, saves: int) -> None:
 async def _switch(index: RootIndex, embedder: CountingEmbedder, switched: int) -> None:
     _git(index.root, "commit", "-q", "-a", "-m", "saved")
     _git(index.root, "checkout", "-q", "-b", "other")
-    files = _sources(index.root, switched)
+    files = _sources(index, switched)
     for number, file in enumerate(files):
         file.write_text(file.read_text("utf-8", "replace") + f"\n# switched {number}\n", "utf-8")
     _git(index.root, "commit", "-q", "-a", "-m", "other")
@@ -129,11 +132,10 @@ async def _worktree(index: RootIndex, home: Path, root: Path, embedder: Counting
     )
 
 
-def _sources(root: Path, count: int) -> list[Path]:
-    """Files of code, spread over the tree."""
-    files = sorted(
-        f for f in root.rglob("*.*") if f.suffix in {".py", ".rs", ".ts", ".js", ".go", ".c"} and f.is_file()
-    )
+def _sources(index: RootIndex, count: int) -> list[Path]:
+    """Indexed files of code, spread over the tree."""
+    paths = index.repository.store.reader.paths(index.root)
+    files = [index.root / path for path, language in sorted(paths.items()) if language in _CODE]
     return files[:: max(1, len(files) // count)][:count]
 
 
