@@ -31,13 +31,15 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
     """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
+    files, watcher = Disk(settings.index), WatchfilesWatcher()
     parts = Parts(
-        files=Disk(settings.index),
+        files=files,
         embedder=embedder,
         analyzer=ParsePool(settings.index.processes),
-        watcher=WatchfilesWatcher(),
+        watcher=watcher,
         models=_models(settings),
         repository_for=partial(_repository, home or config.home(), embedder),
+        problem_sources=(files, watcher),
     )
     return Engine(settings, parts, problems)
 

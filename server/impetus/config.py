@@ -60,10 +60,6 @@ class CompletionSettings(_Section):
     context: bool = Field(True, description="Offer passages of other files to the completion model.")
 
 
-class EmbeddingSettings(_Section):
-    model: Literal["bundled"] = Field("bundled", description="The embedder; `bundled` is the static one that ships.")
-
-
 class HttpSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs `http.require_key`.")
     port: int = Field(8551, ge=0, le=65535, description="Port to bind; 0 picks a free one.")
@@ -84,7 +80,6 @@ class Settings(_Section):
     search: SearchSettings = SearchSettings()
     chat: ChatSettings = ChatSettings()
     completion: CompletionSettings = CompletionSettings()
-    embedding: EmbeddingSettings = EmbeddingSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
 

@@ -7,6 +7,8 @@ import pytest
 from tests.support.embedder import HashEmbedder
 from tests.support.live_index import live_index
 
+from impetus.errors import IndexLocked
+
 
 def make(folder: Path, files: dict[str, str]) -> Path:
     folder.mkdir()
@@ -47,3 +49,15 @@ async def test_a_folder_that_vanishes_is_said_and_indexed_when_it_is_back(tmp_pa
         index.note([project])
         await index.idle()
         assert (index.progress.phase, index.progress.files) == ("ready", 1)
+
+
+async def test_a_reader_never_deletes_what_another_process_owns(tmp_path: Path, project: Path) -> None:
+    home = tmp_path / "home"
+    async with live_index(home, project, HashEmbedder()) as owner:
+        await owner.idle()
+        async with live_index(home, project, HashEmbedder()) as reader:
+            await reader.idle()
+            with pytest.raises(IndexLocked):
+                await reader.repository.rebuild("asked for")
+            assert reader.repository.store.reader.counts(project).files == 1
+        assert owner.repository.store.reader.counts(project).files == 1

@@ -12,7 +12,7 @@ from impetus.adapters.chroma_store import ChromaStore
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
 from impetus.domain.ports import Embedder
-from impetus.errors import IndexFailed
+from impetus.errors import IndexFailed, IndexLocked
 
 CATALOG = "catalog.sqlite"
 _LOCK = "lock"
@@ -67,7 +67,25 @@ class OpenStore:
 
 
 def delete(folder: Path) -> None:
-    """Empty an index that is closed; it is derived data. The lock file stays: others may be waiting on it."""
+    """Empty an index that nobody owns; it is derived data. The lock file stays: others may be waiting on it.
+
+    Raises IndexLocked while another process owns it.
+    """
+    lock = FileLock(folder / _LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise IndexLocked("Another Impetus process keeps this index; end it first") from error
+    except OSError as error:
+        raise IndexFailed(f"The index folder {folder} cannot be used: {error.strerror}") from error
+    try:
+        _empty(folder)
+    finally:
+        lock.release()
+
+
+def _empty(folder: Path) -> None:
     for entry in folder.iterdir() if folder.is_dir() else ():
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impetus.config import Settings
-from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, Vectors, Watcher
+from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, ProblemSource, Vectors, Watcher
 from impetus.domain.types import EngineStatus, Health, ModelState, Problem, ScanReport, SkippedFile
 from impetus.errors import EngineStopped, ImpetusError, ModelError, NotFound
 from impetus.services.assistant import Assistant
@@ -34,6 +34,7 @@ class Parts:
     watcher: Watcher | None
     models: Models
     repository_for: Callable[[Path], Repository]
+    problem_sources: tuple[ProblemSource, ...] = ()  # adapters that say when they are degraded
 
 
 class Engine:
@@ -165,6 +166,7 @@ class Engine:
     def status(self) -> EngineStatus:
         indexes = tuple(index.progress for index in self._indexes.values())
         problems = self._problems + tuple(p for r in self._repositories.values() for p in r.problems())
+        problems += tuple(p for source in self._parts.problem_sources for p in source.problems())
         models = (
             *self._parts.models.states(),
             ModelState("embedding", self._parts.embedder.id, "ready"),

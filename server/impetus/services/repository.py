@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from impetus.domain.ports import CatalogReader, CatalogWriter, VectorStore
 from impetus.domain.types import Problem
-from impetus.errors import ImpetusError, IndexCorrupt
+from impetus.errors import ImpetusError, IndexCorrupt, IndexLocked
 
 T = TypeVar("T")
 
@@ -85,6 +85,8 @@ class Repository:
             emptied()
 
     def _start_over(self, reason: str) -> None:
+        if self._store is not None and self._store.writer is None and not self._store.ownable():
+            raise IndexLocked("Another Impetus process keeps this index; let that one rebuild it, or end it first")
         if self._store is not None:
             store, self._store = self._store, None
             try:
