@@ -14,9 +14,11 @@ from impetus.adapters.git_history import GitHistory
 from impetus.adapters.mlx_generator import MlxGenerator, clear_streams
 from impetus.adapters.parse_pool import ParsePool
 from impetus.adapters.sqlite_keys import SqliteKeyStore
+from impetus.adapters.sqlite_tallies import SqliteTallyStore
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
 from impetus.config import ChatSettings, CompletionSettings, Settings
+from impetus.domain.feedback import TallyStore
 from impetus.domain.ports import Embedder
 from impetus.services.engine import Engine, Parts
 from impetus.services.evaluation_history import History
@@ -38,6 +40,7 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
         analyzer=ParsePool(settings.index.processes),
         watcher=watcher,
         models=_models(settings),
+        tallies=SqliteTallyStore((home or config.home()) / "stats.sqlite"),
         repository_for=partial(_repository, home or config.home(), embedder),
         problem_sources=(files, watcher),
     )
@@ -52,6 +55,11 @@ def open_history(directory: Path) -> History:
 def open_keys() -> Keys:
     """The keys of the HTTP port; another process may change them at any time."""
     return Keys(SqliteKeyStore(config.home() / "keys.sqlite"))
+
+
+def open_tallies() -> TallyStore:
+    """What became of suggestions on this machine."""
+    return SqliteTallyStore(config.home() / "stats.sqlite")
 
 
 def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:

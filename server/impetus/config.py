@@ -57,6 +57,9 @@ class CompletionSettings(_Section):
     base_url: str = Field("", description="Base URL of an OpenAI-compatible server whose /completions takes `suffix`.")
     api_key_env: str = Field("", description="Environment variable that holds the key for `completion.base_url`.")
     max_tokens: int = Field(64, ge=1, le=1024, description="Longest completion, in tokens.")
+    ahead: bool = Field(
+        True, description="While a suggestion is shown, compute the next one, where the machine is fast enough."
+    )
     context: bool = Field(True, description="Offer passages of other files to the completion model.")
 
 

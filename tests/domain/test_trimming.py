@@ -22,7 +22,7 @@ def kept(marked: str, raw: str, language: str = "python") -> str | None:
         ("trailing space", "x = |\n", "1   \n", "1"),
         ("leaked control token", "x = |\n", "1<|fim_middle|>junk", "1"),
         ("leaked control token at once", "x = |\n", "<|endoftext|>x", None),
-        ("leaked token of another family", "x = |\n", "f(<file_sep>a", "f("),
+        ("leaked token of another family", "x = |\n", "f(1)<file_sep>a", "f(1)"),
         ("the closer is there already", "call(|)\n", "a, b)\n", "a, b"),
         ("a closer that belongs to it", "call(|)\n", "g(a))\n", "g(a)"),
         ("the rest of the line repeated", "x = |, 2)\n", "(1, 2)\n", "(1"),
@@ -62,6 +62,10 @@ def test_python(reason: str, marked: str, raw: str, expected: str | None) -> Non
         ("function f(a) {\n  |\n}\n", "return a\n}\n", "return a"),
         ("f(function () {|})\n", "\n  g()\n})\n", None),
         ("f(function () {|})\n", " g() })\n", " g() "),
+        ("const a = |\n", "f({\n  b: 1,\n})\nnext()\n", "f({\n  b: 1,\n})"),
+        ("const a = |\n", "f({\n  b: 1,\nnext()\n", None),
+        ("if (a) |\n}\n", "{\n  g()\n", "{"),
+        ("f(|)\n", "g(\n", None),
     ],
 )
 def test_braces(marked: str, raw: str, expected: str | None) -> None:
@@ -93,6 +97,8 @@ def test_a_block_has_a_longest_length() -> None:
     [
         ("x = |\n", "comp", False),
         ("x = |\n", "compute()\n", True),
+        ("x = |\n", "compute(\n    1,\n", False),
+        ("x = |\n", "compute(\n    1,\n)\n", True),
         ("def f():\n    |\n", "a = 1\n    b", False),
         ("def f():\n    |\n", "a = 1\n    b = 2\nc", True),
     ],

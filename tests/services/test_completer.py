@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.support.fakes import FakeGenerator, FakeRetrieval
 
 from impetus.config import CompletionSettings
 from impetus.domain.completion import LEAST_CERTAIN
-from impetus.domain.types import Completion, Cursor, Definition, Document, FinishReason, InfillPrompt, SymbolHit
+from impetus.domain.types import Completion, Cursor, Definition, Document, FinishReason, Hit, InfillPrompt, SymbolHit
 from impetus.errors import ModelError
 from impetus.services.completer import Completer
 from impetus.services.models import Models
@@ -22,6 +23,23 @@ VIEW = View((ROOT,), {})
 HELPER = Definition("helper", "function", 0, 30, 1, 2, 1, (), "def helper(x: int) -> int:", "Helps.")
 
 
+class Pauses:
+    """Stands for the clock and for sleeping: time passes only when somebody sleeps or a test says so."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.time
+
+    async def pause(self, seconds: float) -> None:
+        if seconds:
+            self.slept.append(seconds)
+            self.time += seconds
+        await asyncio.sleep(0)
+
+
 class World:
     def __init__(
         self,
@@ -29,17 +47,33 @@ class World:
         gate: threading.Semaphore | None = None,
         logprob: float | None = None,
         ends: FinishReason = FinishReason.STOP,
+        similar: Sequence[Hit] = (),
         **settings: bool,
     ) -> None:
         self.generator = FakeGenerator(*answers, gate=gate, model_id="fim", logprob=logprob, ends=ends)
         self.models = Models(ModelThread(), completion=self.generator)
-        self.retrieval = FakeRetrieval(definitions=[SymbolHit(ROOT, "lib/helpers.py", HELPER)])
-        self.completer = Completer(self.models, self.retrieval, CompletionSettings(**settings))  # type: ignore[arg-type]
+        self.retrieval = FakeRetrieval(definitions=[SymbolHit(ROOT, "lib/helpers.py", HELPER)], similar=similar)
+        self.pauses = Pauses()
+        self.settings = CompletionSettings(**{"ahead": False, **settings})  # type: ignore[arg-type]
+        self.completer = Completer(self.models, self.retrieval, clock=self.pauses.clock, pause=self.pauses.pause)
+        self.document: Document | None = None  # what the editor has now
 
-    async def complete(self, marked: str, *, version: int = 1, explicit: bool = False) -> Completion | None:
+    def ask(
+        self, marked: str, *, version: int = 1, explicit: bool = False, owner: str = ""
+    ) -> Coroutine[Any, Any, Completion | None]:
         """`|` is the cursor."""
-        document = Document(str(ROOT / "a.py"), marked.replace("|", "", 1), version, "python")
-        return await self.completer.complete(Cursor(document, marked.index("|")), VIEW, explicit=explicit)
+        self.document = Document(str(ROOT / "a.py"), marked.replace("|", "", 1), version, "python")
+        return self.completer.complete(
+            Cursor(self.document, marked.index("|")),
+            VIEW,
+            self.settings,
+            explicit=explicit,
+            owner=owner,
+            now=lambda: self.document,
+        )
+
+    async def complete(self, marked: str, **more: Any) -> Completion | None:
+        return await self.ask(marked, **more)
 
 
 @pytest.fixture
@@ -103,8 +137,9 @@ async def test_switched_off_it_answers_only_when_asked_explicitly(worlds) -> Non
 
 async def test_without_a_model_there_is_no_completion() -> None:
     models = Models(ModelThread())
-    completer = Completer(models, FakeRetrieval(), CompletionSettings())
-    assert await completer.complete(Cursor(Document("/a.py", "x = ", 1, "python"), 4), VIEW, explicit=True) is None
+    completer = Completer(models, FakeRetrieval())
+    cursor = Cursor(Document("/a.py", "x = ", 1, "python"), 4)
+    assert await completer.complete(cursor, VIEW, CompletionSettings(), explicit=True) is None
     await models.close()
 
 
@@ -147,7 +182,7 @@ async def test_an_empty_answer_is_kept_too(worlds) -> None:
 async def test_a_closed_document_is_forgotten(worlds) -> None:
     world = worlds("1\n")
     await world.complete("x = |\n")
-    world.completer.forget(str(ROOT / "a.py"))
+    world.completer.forget("", str(ROOT / "a.py"))
     await world.complete("x = |\n")
     assert len(world.generator.prompts) == 2
 
@@ -166,6 +201,40 @@ async def test_the_latest_request_of_a_document_wins(worlds) -> None:
     assert world.generator.pieces <= 3  # one of the first at most, and the second's
 
 
+async def test_two_clients_with_the_same_file_do_not_overtake_each_other(worlds) -> None:
+    world = worlds("one\n", "two\n")
+    first, second = await asyncio.gather(
+        world.complete("x = |\n", owner="vscode"), world.complete("x = |\n", owner="neovim")
+    )
+    assert {first.text, second.text} == {"one", "two"}
+
+
+async def test_a_completion_that_agrees_with_what_is_typed_is_not_computed_again(worlds) -> None:
+    gate = threading.Semaphore(1)
+    world = worlds("compute the rest\n", gate=gate)
+    first = asyncio.create_task(world.complete("x = |\n"))
+    await asyncio.to_thread(world.generator.asked.wait, 10)
+    second = asyncio.create_task(world.complete("x = c|\n", version=2))
+    third = asyncio.create_task(world.complete("x = comp|\n", version=3))
+    assert await first is None
+    assert await second is None
+    gate.release(10)
+    assert await third == Completion("ute the rest", 8, 8, 3, "fim")
+    assert len(world.generator.prompts) == 1
+
+
+async def test_a_completion_that_turns_out_otherwise_is_started_anew(worlds) -> None:
+    gate = threading.Semaphore(0)
+    world = worlds("compute " + "more " * 50, "nt\n", gate=gate)
+    first = asyncio.create_task(world.complete("x = |\n"))
+    await asyncio.to_thread(world.generator.asked.wait, 10)
+    second = asyncio.create_task(world.complete("x = cou|\n"))
+    assert await first is None
+    gate.release(100)
+    assert (await second).text == "nt"
+    assert len(world.generator.prompts) == 2
+
+
 async def test_cancelling_the_request_stops_the_model(worlds) -> None:
     gate = threading.Semaphore(0)
     world = worlds("a b c d e f\n", gate=gate)
@@ -179,9 +248,48 @@ async def test_cancelling_the_request_stops_the_model(worlds) -> None:
     assert world.generator.pieces <= 1
 
 
+async def test_a_cancelled_one_goes_on_for_the_request_that_follows_it(worlds) -> None:
+    gate = threading.Semaphore(0)
+    world = worlds("compute the rest\n", gate=gate)
+    request = asyncio.create_task(world.complete("x = |\n"))
+    await asyncio.to_thread(world.generator.asked.wait, 10)
+    following = world.ask("x = c|\n")  # the text has changed, the editor cancels, and asks again
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    gate.release(10)
+    assert (await following).text == "ompute the rest"
+    assert len(world.generator.prompts) == 1
+
+
 async def test_a_failing_model_is_an_error_not_silence(worlds) -> None:
     with pytest.raises(ModelError, match="broken"):
         await worlds(ModelError("broken")).complete("x = |\n")
+
+
+async def test_after_a_failure_the_next_request_tries_again(worlds) -> None:
+    world = worlds(ModelError("broken"), "1\n")
+    with pytest.raises(ModelError):
+        await world.complete("x = |\n")
+    assert (await world.complete("x = |\n")).text == "1"
+
+
+async def test_the_next_completion_is_computed_while_one_is_shown(worlds) -> None:
+    world = worlds("1\n", "y = 2\n", ahead=True)
+    assert (await world.complete("x = |\nz = 3\n")).text == "1"
+    await asyncio.to_thread(lambda: None)
+    await world.models.idle()
+    assert (await world.complete("x = 1\n|\nz = 3\n")).text == "y = 2"
+    assert world.generator.prompts[1].prefix == "x = 1\n"
+
+
+async def test_other_completions_are_drawn_and_differ(worlds) -> None:
+    world = worlds("1\n", "2\n", "1\n")
+    document = Document(str(ROOT / "a.py"), "x = \n", 1, "python")
+    others = await world.completer.others(Cursor(document, 4), VIEW, world.settings, 3)
+    assert sorted(other.text for other in others) == ["1", "2"]
+    assert all(sampling.temperature > 0 for sampling in world.generator.samplings)
+    assert len({sampling.seed for sampling in world.generator.samplings}) == 3
 
 
 async def test_definitions_of_the_names_at_the_cursor_are_offered(worlds) -> None:
@@ -191,7 +299,26 @@ async def test_definitions_of_the_names_at_the_cursor_are_offered(worlds) -> Non
     assert isinstance(prompt, InfillPrompt)
     assert prompt.path == "a.py"
     assert [(file.path, file.text) for file in prompt.context] == [("lib/helpers.py", "def helper(x: int) -> int:")]
-    assert world.retrieval.queries == []  # nothing is embedded or searched
+    assert world.retrieval.queries == []  # nothing is embedded
+
+
+async def test_similar_code_comes_before_definitions_and_only_where_it_says_something_new(worlds) -> None:
+    similar = Hit(ROOT, "lib/other.py", 1, 2, 1.0, "total = helper(price)\nship(total, price)", "python")
+    known = Hit(ROOT, "lib/known.py", 1, 1, 0.9, "price = 3\ntotal = helper(price)", "python")
+    unrelated = Hit(ROOT, "lib/far.py", 1, 1, 0.8, "def nothing_of_it(): ...", "python")
+    world = worlds("1)\n", similar=[similar, known, unrelated])
+    await world.complete("price = 3\ntotal = helper(price)\nship(|\n")
+    assert [file.path for file in world.generator.prompts[0].context] == ["lib/other.py", "lib/helpers.py"]
+    assert {"helper", "price", "total"} <= set(world.retrieval.asked[0].near)
+
+
+async def test_the_context_stays_while_the_cursor_is_near(worlds) -> None:
+    world = worlds("1\n", "2\n", "3\n")
+    await world.complete("x = helper(|\n")
+    await world.complete("x = helper(1)\ny = |\n")
+    assert len(world.retrieval.asked) == 1
+    await world.complete("x = helper(1)\n" + "\n" * 16 + "y = |\n")
+    assert len(world.retrieval.asked) == 2
 
 
 async def test_context_can_be_switched_off(worlds) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Se
 from pathlib import Path
 from typing import Final
 
+from impetus.domain.snippets import Around
 from impetus.domain.types import (
     Document,
     End,
@@ -128,7 +129,10 @@ class FakeRetrieval:
         definitions: Sequence[SymbolHit] = (),
         references: Sequence[ReferenceHit] = (),
         outlines: Mapping[str, Outline] | None = None,
+        similar: Sequence[Hit] = (),
     ) -> None:
+        self._similar = similar
+        self.asked: list[Around] = []
         self._hits = hits
         self._definitions = definitions
         self._references = references
@@ -143,6 +147,10 @@ class FakeRetrieval:
     async def definitions(self, names: Sequence[str], view: View) -> list[SymbolHit]:
         self.names += names
         return [symbol for symbol in self._definitions if symbol.definition.name in names]
+
+    async def similar(self, asked: Around, view: View, limit: int) -> list[Hit]:
+        self.asked.append(asked)
+        return list(self._similar[:limit])
 
     async def references(self, name: str, view: View, limit: int = 20) -> list[ReferenceHit]:
         return [use for use in self._references if use.reference.name == name][:limit]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from impetus.domain.feedback import Outcome
 from impetus.domain.types import Completion, Cursor, SymbolHit
 from impetus.errors import ImpetusError
 from impetus.lsp.host import EngineHost
@@ -217,6 +218,16 @@ class EditorSession(ScriptedSession):
         if scripted is None:
             return None
         return replace(scripted, start=cursor.offset, end=cursor.offset, version=cursor.document.version)
+
+    async def other_completions(self, cursor: Cursor, number: int) -> list[Completion]:
+        self.calls.append(("others", (cursor, number)))
+        return [
+            replace(other, start=cursor.offset, end=cursor.offset, version=cursor.document.version)
+            for other in self.script.others[:number]
+        ]
+
+    def tell(self, completion_id: int, outcome: Outcome, characters: int | None = None) -> None:
+        self.calls.append(("tell", (completion_id, outcome, characters)))
 
     def told(self, name: str) -> list[Any]:
         return [what for called, what in self.calls if called == name]

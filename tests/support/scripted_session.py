@@ -55,6 +55,7 @@ class Script:
     steps: Sequence[Step | Exception] = ()
     hits: Sequence[Hit] = (HIT,)
     completion: Completion | None = None
+    others: Sequence[Completion] = ()
     counts: CatalogCounts = field(default_factory=lambda: CatalogCounts(2, 5, {"python": 2}))
     report: ScanReport = field(default_factory=lambda: ScanReport(ROOT))
     phases: Sequence[IndexProgress] = ()

@@ -8,6 +8,7 @@ from tests.support.lsp_client import LspClient, LspError, ScriptedHost, connecte
 from tests.support.scripted_session import HIT, Script, ScriptedEngine, answer
 
 from impetus.config import resolve
+from impetus.domain.feedback import Outcome
 from impetus.domain.types import (
     Completion,
     Definition,
@@ -365,24 +366,62 @@ async def complete(client: LspClient, line: int, character: int, **context: Any)
     return await client.request("textDocument/inlineCompletion", params)
 
 
+def accepting(number: int) -> dict[str, Any]:
+    arguments = [{"id": number, "outcome": "accepted"}]
+    return {"title": "Accepted", "command": "impetus.feedback", "arguments": arguments}
+
+
 @pytest.mark.parametrize(("encoding", "character"), [("utf-8", 9), ("utf-16", 7), ("utf-32", 6)])
 async def test_completion_at_a_position(encoding: str, character: int) -> None:
-    host = scripted(completion=Completion("= 1", 0, 0, 0, "fim"))
+    host = scripted(completion=Completion("= 1", 0, 0, 0, "fim", 7))
     async with connected(host) as client:
         await started(client, {"general": {"positionEncodings": [encoding]}})
         place = span((4, character), (4, character))
-        assert await complete(client, 4, character) == {"items": [{"insertText": "= 1", "range": place}]}
+        assert await complete(client, 4, character) == {
+            "items": [{"insertText": "= 1", "range": place, "command": accepting(7)}]
+        }
         params = {"textDocument": {"uri": URI}, "position": place["start"], "explicit": True}
         assert await client.request("impetus/complete", params) == {
             "text": "= 1",
             "range": place,
             "version": 1,
             "model": "fim",
+            "id": 7,
         }
         await complete(client, 4, character, triggerKind=1)
         asked = host.current.told("complete")
         assert {cursor.offset for cursor, _explicit in asked} == {TEXT.index("😋") + 2}
         assert [explicit for _cursor, explicit in asked] == [False, True, True]
+        await client.leave()
+
+
+async def test_who_asks_explicitly_may_choose() -> None:
+    same, other = Completion("= 1", 0, 0, 0, "fim", 8), Completion("= 2", 0, 0, 0, "fim", 9)
+    host = scripted(completion=Completion("= 1", 0, 0, 0, "fim", 7), others=(same, other))
+    async with connected(host) as client:
+        await started(client)
+        found = await complete(client, 0, 0, triggerKind=1)
+        assert [(item["insertText"], item["command"]) for item in found["items"]] == [
+            ("= 1", accepting(7)),
+            ("= 2", accepting(9)),
+        ]
+        assert [number for _cursor, number in host.current.told("others")] == [2]
+        await client.leave()
+
+
+async def test_what_became_of_a_completion_is_told_by_request_and_by_command() -> None:
+    host = scripted()
+    async with connected(host) as client:
+        await started(client)
+        params = {"id": 7, "outcome": "partly", "characters": 3}
+        assert await client.request("impetus/feedback", params) is None
+        command = {"command": "impetus.feedback", "arguments": [{"id": 8, "outcome": "rejected"}]}
+        assert await client.request("workspace/executeCommand", command) is None
+        assert host.current.told("tell") == [(7, Outcome.PARTLY, 3), (8, Outcome.REJECTED, None)]
+        for wrong in ({"id": 7, "outcome": "liked"}, {"id": 7, "outcome": "shown", "characters": -1}):
+            with pytest.raises(LspError) as caught:
+                await client.request("impetus/feedback", wrong)
+            assert caught.value.data["kind"] == "BadRequest"
         await client.leave()
 
 
@@ -454,7 +493,9 @@ async def test_completion_goes_on_from_the_item_chosen_in_the_suggestion_list() 
         await started(client)
         chosen = {"range": span((3, 4), (3, 6)), "text": "start_all"}
         result = await complete(client, 3, 6, selectedCompletionInfo=chosen)
-        assert result == {"items": [{"insertText": "start_all(1)", "range": span((3, 4), (3, 6))}]}
+        assert result == {
+            "items": [{"insertText": "start_all(1)", "range": span((3, 4), (3, 6)), "command": accepting(0)}]
+        }
         ((cursor, _explicit),) = host.current.told("complete")
         assert cursor.document.text[: cursor.offset].endswith("    start_all")
         assert cursor.document.text[cursor.offset :].startswith("art()")

@@ -169,6 +169,14 @@ def status(context: typer.Context, workspace: Workspace = None, json: Json = Fal
 
 
 @app.command()
+def stats(context: typer.Context, json: Json = False) -> None:
+    """Show what became of suggestions: shown, accepted, kept. Counted on this machine, sent nowhere."""
+    from impetus.cli import stats as command
+
+    _run(context, json, command.stats)
+
+
+@app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Check that everything works, from Python to the editors, and say what to do."""
     from impetus.cli import doctor as command

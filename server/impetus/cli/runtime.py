@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from impetus.config import Settings
+    from impetus.domain.feedback import TallyStore
     from impetus.services.doctor import Check
     from impetus.services.evaluation_history import History
     from impetus.services.keys import Keys
@@ -42,6 +43,12 @@ def _open_keys() -> "Keys":
     return open_keys()
 
 
+def _open_tallies() -> "TallyStore":
+    from impetus.app import open_tallies
+
+    return open_tallies()
+
+
 def _doctor_checks(settings: "Settings") -> "list[Check]":
     from impetus.app_doctor import doctor_checks
 
@@ -54,4 +61,5 @@ class Runtime:
     open_keys: "Callable[[], Keys]" = _open_keys
     doctor_checks: "Callable[[Settings], list[Check]]" = _doctor_checks
     open_evaluation: "Callable[[Settings, Path], Awaitable[Session]]" = _open_evaluation
+    open_tallies: "Callable[[], TallyStore]" = _open_tallies
     open_history: "Callable[[Path], History]" = _open_history

@@ -73,6 +73,14 @@ def window(text: str, offset: int) -> tuple[str, str]:
     return before, after
 
 
+def next_line(line: str) -> str:
+    """What an editor inserts when Enter is pressed at the end of `line`: a line end and the indentation after it."""
+    last = line[line.rfind("\n") + 1 :]
+    lead = last[: len(last) - len(last.lstrip(" \t"))]
+    deeper = ("\t" if "\t" in lead else "    ") if _OPENER.search(_TRAILING_COMMENT.sub("", last.rstrip())) else ""
+    return f"\n{lead}{deeper}"
+
+
 def _line_around(text: str, offset: int) -> tuple[str, str]:
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)

@@ -4,7 +4,7 @@ Each filter has one reason; they run in the order of FILTERS, and the first that
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from impetus.domain.completion import CLOSERS, Plan
 from impetus.domain.fim import FORMATS, leaked
@@ -19,6 +19,8 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 #: Lines of a block at most; more is rarely wanted and rarely right.
 MAX_BLOCK_LINES = 12
+#: Lines of a statement that opens brackets and closes them further down.
+MAX_STATEMENT_LINES = 8
 #: Lines above and below the cursor that a completion must not repeat.
 NEAR_LINES = 3
 
@@ -26,7 +28,10 @@ NEAR_LINES = 3
 def finished(raw: str, plan: Plan) -> bool:
     """Whether more text could not change what is kept, so that generating can stop."""
     if plan.shape is Shape.LINE:
-        return "\n" in raw.lstrip("\r\n") if raw.strip() else raw.count("\n") > 1
+        if not raw.strip():
+            return raw.count("\n") > 1
+        lines = raw.lstrip("\r\n").split("\n")
+        return len(lines) > 1 and (_statement(lines[:-1], plan) is not None or len(lines) > MAX_STATEMENT_LINES)
     kept = _cut_block(raw, plan)
     return len(kept) < len(raw.rstrip()) or kept.count("\n") >= MAX_BLOCK_LINES or _loops(raw)
 
@@ -72,8 +77,20 @@ def _cut(text: str, plan: Plan) -> str:
     if plan.shape is Shape.LINE:
         # Where the line is empty so far, leading line ends are noise; after text they mean: nothing to add.
         line = text.lstrip("\n") if not plan.left.strip() and not text.startswith((" ", "\t")) else text
-        return line.split("\n", 1)[0]
+        lines = line.split("\n")
+        return _statement(lines, plan) or lines[0]
     return _cut_block(text, plan)
+
+
+def _statement(lines: Sequence[str], plan: Plan) -> str | None:
+    """The lines up to the one that closes all brackets the text has opened; None when it opens one for good."""
+    if plan.right.strip():
+        return lines[0]  # the rest of the line is there already
+    for number in range(1, min(len(lines), MAX_STATEMENT_LINES) + 1):
+        text = "\n".join(lines[:number])
+        if not _unmatched(text):
+            return text
+    return None
 
 
 def _cut_block(text: str, plan: Plan) -> str:
@@ -151,6 +168,23 @@ def _balanced(text: str, plan: Plan) -> str:
     return text
 
 
+def _without_unclosed(text: str, plan: Plan) -> str:
+    """Without the lines from the one on that opens a bracket which neither it nor the suffix closes."""
+    depth = _open_brackets(plan.prefix)
+    spare = []
+    for opener in _unopened_closers(plan.suffix):
+        if depth and depth[-1] == opener:
+            depth.pop()
+        else:
+            spare.append(opener)
+    lines = text.split("\n")
+    for number in range(len(lines), 0, -1):
+        left = _unmatched("\n".join(lines[:number]))
+        if left[::-1] == spare[: len(left)]:
+            return text if number == len(lines) else "\n".join(lines[:number]).rstrip()
+    return ""
+
+
 def _without_repetition(text: str, plan: Plan) -> str:
     """Nothing from a model that goes in circles; a block is cut before its first repeated stretch."""
     if plan.shape is Shape.LINE:
@@ -184,6 +218,7 @@ FILTERS: tuple[Filter, ...] = (
     _without_trailing_space,
     _without_overlap,
     _balanced,
+    _without_unclosed,
     _without_repetition,
     _without_echo,
 )
@@ -241,8 +276,13 @@ def _closes(line: str, at: int) -> bool:
 
 def _open_brackets(text: str) -> list[str]:
     """Brackets still open at the end of the text, of its last lines; unmatched closers are passed over."""
+    return _unmatched(text[-1_500:])
+
+
+def _unmatched(text: str) -> list[str]:
+    """Opening brackets, outermost first, that the text does not close."""
     stack: list[str] = []
-    for character, quoted in _code(text[-1_500:]):
+    for character, quoted in _code(text):
         if quoted:
             continue
         if character in "([{":
@@ -250,6 +290,23 @@ def _open_brackets(text: str) -> list[str]:
         elif character in _PAIRS and stack and stack[-1] == _PAIRS[character]:
             stack.pop()
     return stack
+
+
+def _unopened_closers(suffix: str) -> list[str]:
+    """The openers that the suffix closes without having opened them, in the order in which it does."""
+    stack: list[str] = []
+    missing: list[str] = []
+    for character, quoted in _code(suffix):
+        if quoted:
+            continue
+        if character in "([{":
+            stack.append(character)
+        elif character in _PAIRS:
+            if stack and stack[-1] == _PAIRS[character]:
+                stack.pop()
+            elif not stack:
+                missing.append(_PAIRS[character])
+    return missing
 
 
 def _leading_closers(suffix: str) -> list[str]:

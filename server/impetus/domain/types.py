@@ -351,6 +351,7 @@ class Completion:
     end: int
     version: int
     model: str
+    id: int = 0  # by which the editor tells what became of it; 0 while it is not offered
 
 
 # -- state shown to people -------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ COMPLETE: Final = "impetus/complete"
 SEARCH: Final = "impetus/search"
 STATUS: Final = "impetus/status"
 REINDEX: Final = "impetus/reindex"
+FEEDBACK: Final = "impetus/feedback"
 STATUS_CHANGED: Final = "impetus/statusChanged"
 
 Token = int | str
@@ -87,6 +88,13 @@ class ReindexParams:
     full: bool = False  # forget the index and build it anew
 
 
+@attrs.frozen(kw_only=True)
+class FeedbackParams:
+    id: int  # of the completion
+    outcome: str  # "shown", "accepted", "partly" or "rejected"
+    characters: int | None = None  # accepted so far; all by default
+
+
 # -- results ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,6 +142,7 @@ class CompleteResult:
     range: Range
     version: int
     model: str
+    id: int  # for impetus/feedback
 
 
 @attrs.frozen(kw_only=True)
@@ -211,6 +220,7 @@ METHODS: Final[dict[str, tuple[type[Any], type[Any] | None]]] = {
     SEARCH: (SearchParams, SearchResult),
     STATUS: (StatusParams, StatusResult),
     REINDEX: (ReindexParams, None),
+    FEEDBACK: (FeedbackParams, None),
 }
 
 #: Values streamed on the partialResultToken of ask and explain, by their `kind`.

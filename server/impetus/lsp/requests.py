@@ -9,6 +9,7 @@ from typing import Final
 
 from lsprotocol import types as lsp
 
+from impetus.domain.feedback import Outcome
 from impetus.domain.types import Completion, Cursor, Question, SearchQuery, Selection
 from impetus.errors import BadRequest, NotFound
 from impetus.lsp import convert, protocol
@@ -18,6 +19,9 @@ from impetus.lsp.streams import deliver
 
 #: What "Ask Impetus about this" asks unless the client puts the person's own words into the command.
 DEFAULT_QUESTION: Final = "What is this code for, and how does the rest of the project use it?"
+
+#: Completions beside the most likely one, where the person asked for them.
+OTHERS: Final = 2
 
 #: The most hits, passages or symbols that one request may ask for.
 MAX_LIMIT: Final = 200
@@ -71,7 +75,7 @@ async def complete(client: Client, params: protocol.CompleteParams) -> protocol.
         return None
     place = range_at(cursor.document.text, completion.start, completion.end, client.encoding)
     return protocol.CompleteResult(
-        text=completion.text, range=place, version=completion.version, model=completion.model
+        text=completion.text, range=place, version=completion.version, model=completion.model, id=completion.id
     )
 
 
@@ -102,6 +106,17 @@ async def reindex(client: Client, params: protocol.ReindexParams) -> None:
     await session.reindex(roots, full=params.full)
 
 
+async def feedback(client: Client, params: protocol.FeedbackParams) -> None:
+    """What became of a completion. The item's own command tells that it was accepted."""
+    outcomes = {outcome.value: outcome for outcome in Outcome}
+    if params.outcome not in outcomes:
+        raise BadRequest(f"{params.outcome!r} is no outcome; send one of {', '.join(outcomes)}", parameter="outcome")
+    if params.characters is not None and params.characters < 0:
+        raise BadRequest(f"characters is {params.characters}; send how many were accepted", parameter="characters")
+    session = await client.session()
+    session.tell(params.id, outcomes[params.outcome], params.characters)
+
+
 # -- of LSP ----------------------------------------------------------------------------------------------------------
 
 
@@ -124,13 +139,23 @@ async def inline_completion(client: Client, params: lsp.InlineCompletionParams) 
         now = client.documents.get(cursor.document.key)
         current = number == client.inline_requests and now is not None and now.version == cursor.document.version
         return lsp.InlineCompletionList(items=[]) if current else None
-    first, last = min(completion.start, start), max(completion.end, imagined.offset)
+    completions = [completion]
+    if explicit:  # the person asked, and may want to choose
+        session = await client.session()
+        others = await session.other_completions(imagined, OTHERS)
+        completions += [other for other in others if other.text != completion.text]
     text = imagined.document.text
-    item = lsp.InlineCompletionItem(
-        insert_text=text[first : completion.start] + completion.text + text[completion.end : last],
-        range=range_at(cursor.document.text, first, last - len(inserted) + (end - start), client.encoding),
-    )
-    return lsp.InlineCompletionList(items=[item])
+    items = []
+    for one in completions:
+        first, last = min(one.start, start), max(one.end, imagined.offset)
+        accepted = {"id": one.id, "outcome": Outcome.ACCEPTED.value}
+        item = lsp.InlineCompletionItem(
+            insert_text=text[first : one.start] + one.text + text[one.end : last],
+            range=range_at(cursor.document.text, first, last - len(inserted) + (end - start), client.encoding),
+            command=lsp.Command("Accepted", protocol.command_of(protocol.FEEDBACK), arguments=[accepted]),
+        )
+        items.append(item)
+    return lsp.InlineCompletionList(items=items)
 
 
 async def workspace_symbol(client: Client, params: lsp.WorkspaceSymbolParams) -> list[lsp.WorkspaceSymbol]:

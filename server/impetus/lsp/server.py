@@ -41,6 +41,7 @@ OWN_REQUESTS: Final[dict[str, Callable[[Client, Any], Awaitable[Any]]]] = {
     protocol.SEARCH: requests.search,
     protocol.STATUS: requests.status,
     protocol.REINDEX: requests.reindex,
+    protocol.FEEDBACK: requests.feedback,
 }
 
 COMMANDS: Final = {protocol.command_of(method): method for method in OWN_REQUESTS}

@@ -1,25 +1,26 @@
-"""Inline completion: the latest request of a document wins, what was computed is served again while it still fits.
+"""Inline completion: the latest request of a document wins, and nothing that still fits is computed twice.
 
-Never embeds and never waits for the index: context comes from a lookup of names, or not at all.
+A request is answered from what was kept, from a completion under way that agrees with what is typed, or from a new one.
+Never embeds and never waits for the index.
 """
 
 import asyncio
-import logging
 import math
-import re
-from collections import OrderedDict
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from impetus.config import CompletionSettings
 from impetus.domain import completion, trimming
 from impetus.domain.completion import Plan
+from impetus.domain.rhythm import Rhythm
 from impetus.domain.secrets import mask
 from impetus.domain.types import (
     Completion,
-    ContextFile,
     Cursor,
+    Document,
     End,
     FinishReason,
     InfillPrompt,
@@ -27,194 +28,279 @@ from impetus.domain.types import (
     Priority,
     Sampling,
     Shape,
-    SymbolHit,
 )
-from impetus.errors import ImpetusError
-from impetus.services.facts import Retrieval, place_of
+from impetus.services.completion_cache import CompletionCache, Key
+from impetus.services.completion_context import CodeLookup, CompletionContext
+from impetus.services.completion_running import Running
+from impetus.services.facts import place_of
 from impetus.services.models import Models
-from impetus.services.passages import dotted_name
 from impetus.services.workspace import View
 
-log = logging.getLogger(__name__)
+#: A completion whose request was canceled goes on for so long when what was typed agrees with it: editors cancel at
+#: every key and ask again at once.
+LINGER_S = 0.25
 
-#: Characters around the cursor that a kept result must agree with.
-KEY_BEFORE = 200
-KEY_AFTER = 100
-MAX_KEPT = 200
+#: The completion behind the one shown is computed ahead only where completions are faster than this.
+AHEAD_WITHIN_S = 0.5
 
-#: Names looked up per request, and characters of context given to the model.
-MAX_NAMES = 12
-MAX_CONTEXT = 1_500
+#: What is shown first is the most likely; the others, for cycling through, are drawn with this temperature.
+OTHERS_TEMPERATURE = 0.6
 
-_NAME = re.compile(r"[^\W\d]\w{2,}")
-_IMPORT = re.compile(r"^\s*(?:from|import|use|using|include|require)\b.*$", re.MULTILINE)
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What stays the same while a request is answered."""
+
+    key: Key
+    document: Document
+    offset: int
+    plan: Plan
+    path: str
+    view: View
+    settings: CompletionSettings
+    explicit: bool
+
+    @property
+    def text(self) -> str:
+        return self.document.text
 
 
 class Completer:
-    def __init__(self, models: Models, retriever: Retrieval, settings: CompletionSettings) -> None:
+    def __init__(
+        self,
+        models: Models,
+        lookup: CodeLookup,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._models = models
-        self._retriever = retriever
-        self._settings = settings
-        self._kept = _Kept()
-        self._running: dict[str, asyncio.Task[Completion | None]] = {}
+        self._context = CompletionContext(lookup)
+        self._clock = clock
+        self._pause = pause
+        self._kept = CompletionCache()
+        self._running: dict[Key, Running] = {}
+        self._latest: dict[Key, asyncio.Event] = {}  # set when a newer request of the document comes
+        self._rhythms: dict[Key, Rhythm] = {}
 
-    async def complete(self, cursor: Cursor, view: View, *, explicit: bool = False) -> Completion | None:
-        """The text to show at the cursor. None: nothing to say, switched off, or a newer request came."""
-        if not self._models.has("completion") or not (self._settings.enable or explicit):
+    async def complete(
+        self,
+        cursor: Cursor,
+        view: View,
+        settings: CompletionSettings,
+        *,
+        owner: str = "",
+        explicit: bool = False,
+        least: float = completion.LEAST_CERTAIN,
+        now: Callable[[], Document | None] = lambda: None,
+    ) -> Completion | None:
+        """The text to show at the cursor. None: nothing to say, switched off, or a newer request came.
+
+        `owner` tells clients apart that have the same document open; `least` is how sure (log-probability) the model
+        has to begin unless `explicit`; `now` gives the document as it is when the caller leaves.
+        """
+        document = cursor.document
+        key = (owner, document.key)
+        overtaken = self._overtake(key)
+        try:
+            request = self._request(cursor, view, settings, key, explicit)
+            if request is None:
+                self._stop(key)
+                return None
+            return await self._answer(request, overtaken, -math.inf if explicit else least)
+        except asyncio.CancelledError:
+            if self._latest.get(key) is overtaken:
+                self._left(key, now())
+            raise
+        finally:
+            if self._latest.get(key) is overtaken:
+                del self._latest[key]
+
+    async def others(self, cursor: Cursor, view: View, settings: CompletionSettings, number: int) -> list[Completion]:
+        """Up to `number` further completions of a place, drawn at random; the same one is not given twice."""
+        request = self._request(cursor, view, settings, ("", cursor.document.key), explicit=True)
+        if request is None:
+            return []
+        seeds = [Sampling(settings.max_tokens, OTHERS_TEMPERATURE, seed=seed) for seed in range(number)]
+        texts = await asyncio.gather(*(self._compute(request, sampling, -math.inf) for sampling in seeds))
+        return [self._completion(text, request) for text in dict.fromkeys(texts) if text]
+
+    def forget(self, owner: str, key: str) -> None:
+        """A document was closed: stop its request and drop what was kept for it."""
+        whole = (owner, key)
+        self._overtake(whole)
+        self._latest.pop(whole, None)
+        self._stop(whole)
+        self._kept.forget(whole)
+        self._context.forget(whole)
+        self._rhythms.pop(whole, None)
+
+    # -- one request ---------------------------------------------------------------------------------------------------
+
+    def _request(
+        self, cursor: Cursor, view: View, settings: CompletionSettings, key: Key, explicit: bool
+    ) -> _Request | None:
+        """None where nothing is wanted."""
+        if not self._models.has("completion") or not (settings.enable or explicit):
             return None
         document = cursor.document
         offset = max(0, min(cursor.offset, len(document.text)))
         plan = completion.plan(document.text, offset, document.language, explicit=explicit)
-        self._supersede(document.key)
         if plan.shape is Shape.NONE:
             return None
-        kept = self._kept.find(document.key, document.text, offset)
-        if kept is not None and (kept.text or not explicit):
-            return self._completion(kept.text, offset, cursor) if kept.text else None
-        least = -math.inf if explicit else completion.LEAST_CERTAIN
-        task = asyncio.create_task(self._compute(cursor, offset, plan, view, least))
-        self._running[document.key] = task
-        try:
-            return await task
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                task.cancel()  # our own caller left
-                raise
-            return None  # a newer request of the same document
-        finally:
-            if self._running.get(document.key) is task:
-                del self._running[document.key]
+        _, path = place_of(document, view)
+        return _Request(key, document, offset, plan, path, view, settings, explicit)
 
-    def forget(self, key: str) -> None:
-        """A document was closed: stop its request and drop what was kept for it."""
-        self._supersede(key)
-        self._kept.forget(key)
+    async def _answer(self, request: _Request, overtaken: asyncio.Event, least: float) -> Completion | None:
+        key, text, offset = request.key, request.text, request.offset
+        rhythm = self._rhythms.setdefault(key, Rhythm())
+        rhythm.asked(self._clock())
+        own: Running | None = None
+        while True:
+            kept = self._kept.find(key, text, offset)
+            if kept is not None and (kept.text or not request.explicit or own is not None):
+                return self._shown(request, kept.text)
+            running = self._running.get(key)
+            if running is None or running is own or request.explicit or not running.agrees(text):
+                if own is not None:
+                    return None  # its result belongs to a text that is gone
+                self._stop(key)
+                if not request.explicit and not await _first(self._pause(rhythm.wait()), overtaken):
+                    return None
+                running = own = self._start(request, least, rhythm)
+            if not await _first(running.settled(text), overtaken):
+                return None
+            if running is own and running.error is not None:
+                raise running.error
 
-    # -- parts -------------------------------------------------------------------------------------------------------
+    def _start(self, request: _Request, least: float, rhythm: Rhythm) -> Running:
+        """Compute the completion of a request; the result is kept."""
+        running = Running(request.text[: request.offset], request.text[request.offset :])
+        began = self._clock()
 
-    def _supersede(self, key: str) -> None:
+        async def work() -> str:
+            sampling = Sampling(request.settings.max_tokens, temperature=0.0)
+            text = await self._compute(request, sampling, least, wrote=running.wrote)
+            self._kept.add(request.key, request.text, request.offset, text)
+            rhythm.took(self._clock() - began)
+            return text
+
+        self._running[request.key] = running
+        running.start(work())
+        return running
+
+    def _shown(self, request: _Request, text: str) -> Completion | None:
+        if not text:
+            return None
+        self._ahead(request, text)
+        return self._completion(text, request)
+
+    def _ahead(self, request: _Request, shown: str) -> None:
+        """While a suggestion is looked at, compute the one that comes after it is accepted."""
+        rhythm = self._rhythms.get(request.key)
+        running = self._running.get(request.key)
+        busy = running is not None and not running.done
+        takes = rhythm.takes if rhythm is not None else None
+        if busy or not request.settings.ahead or takes is None or takes > AHEAD_WITHIN_S:
+            return
+        added = shown if request.plan.right.strip() else shown + completion.next_line(request.plan.left + shown)
+        text = request.text[: request.offset] + added + request.text[request.offset :]
+        document, offset = replace(request.document, text=text), request.offset + len(added)
+        if self._kept.find(request.key, text, offset) is not None:
+            return
+        following = self._request(Cursor(document, offset), request.view, request.settings, request.key, explicit=False)
+        if following is not None:
+            self._start(following, completion.LEAST_CERTAIN, Rhythm())
+
+    # -- who is waiting ------------------------------------------------------------------------------------------------
+
+    def _overtake(self, key: Key) -> asyncio.Event:
+        previous = self._latest.pop(key, None)
+        if previous is not None:
+            previous.set()
+        event = self._latest[key] = asyncio.Event()
+        return event
+
+    def _left(self, key: Key, document: Document | None) -> None:
+        """The one who waited has left. What was typed since may agree with what is being written."""
+        running = self._running.get(key)
+        if running is None or running.done:
+            return
+        typed_on = document is not None and document.text != running.before + running.after
+        if document is None or not typed_on or not running.agrees(document.text):
+            self._stop(key)
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(LINGER_S, lambda: self._stop_unwanted(key, running))
+
+    def _stop_unwanted(self, key: Key, running: Running) -> None:
+        if key not in self._latest and self._running.get(key) is running:
+            self._stop(key)
+
+    def _stop(self, key: Key) -> None:
         running = self._running.pop(key, None)
         if running is not None:
-            running.cancel()
+            running.stop()
 
-    async def _compute(self, cursor: Cursor, offset: int, plan: Plan, view: View, least: float) -> Completion | None:
-        document = cursor.document
-        _, path = place_of(document, view)
-        context = await self._context(plan, path, view) if self._settings.context else ()
-        prompt = InfillPrompt(mask(plan.prefix), mask(plan.suffix), path, context)
-        text = trimming.trim(await self._generate(prompt, plan, least), plan)
-        if text is not None and len(document.text) <= completion.MAX_PARSED:
-            bad = await asyncio.to_thread(trimming.adds_errors, document.text, offset, text, document.language)
-            text = None if bad else text
-        self._kept.add(document.key, document.text, offset, text or "")
-        return self._completion(text, offset, cursor) if text is not None else None
+    # -- the model -----------------------------------------------------------------------------------------------------
 
-    async def _generate(self, prompt: InfillPrompt, plan: Plan, least: float) -> str:
+    async def _compute(
+        self,
+        request: _Request,
+        sampling: Sampling,
+        least: float,
+        wrote: Callable[[str], None] = lambda raw: None,
+    ) -> str:
+        """What to insert, trimmed and checked; empty when nothing of it is worth showing."""
+        plan, document = request.plan, request.document
+        context = (
+            await self._context.gather(request.key, document, request.offset, request.path, request.view)
+            if request.settings.context
+            else ()
+        )
+        prompt = InfillPrompt(mask(plan.prefix), mask(plan.suffix), request.path, context)
+        text = trimming.trim(await self._generate(prompt, plan, sampling, least, wrote), plan)
+        if text is None:
+            return ""
+        if len(document.text) <= completion.MAX_PARSED:
+            bad = await asyncio.to_thread(trimming.adds_errors, document.text, request.offset, text, document.language)
+            return "" if bad else text
+        return text
+
+    async def _generate(
+        self, prompt: InfillPrompt, plan: Plan, sampling: Sampling, least: float, wrote: Callable[[str], None]
+    ) -> str:
         """What the model writes, as far as it can matter; nothing when it begins less sure than `least`."""
         raw = ""
-        sampling = Sampling(max_tokens=self._settings.max_tokens, temperature=0.0)
         async with aclosing(self._models.stream("completion", prompt, sampling, Priority.TYPING)) as steps:
             async for step in steps:
                 if isinstance(step, Piece):
                     if not raw and step.logprob is not None and step.logprob < least:
                         return ""
                     raw += step.text
+                    wrote(raw)
                     if trimming.finished(raw, plan):
                         break
                 elif isinstance(step, End) and step.reason is FinishReason.LENGTH:
                     raw = trimming.whole_lines(raw, plan)
         return raw
 
-    def _completion(self, text: str, offset: int, cursor: Cursor) -> Completion:
-        return Completion(text, offset, offset, cursor.document.version, self._models.model_id("completion"))
-
-    async def _context(self, plan: Plan, path: str, view: View) -> tuple[ContextFile, ...]:
-        """Signatures of what the cursor's lines and the imports name, by file; none of the document's own."""
-        near = "\n".join(plan.prefix.split("\n")[-3:])
-        imports = "\n".join(_IMPORT.findall(plan.prefix))
-        names = list(dict.fromkeys([*reversed(_NAME.findall(near)), *_NAME.findall(imports)]))[:MAX_NAMES]
-        if not names:
-            return ()
-        try:
-            symbols = await self._retriever.definitions(names, view)
-        except ImpetusError as error:
-            log.warning("No context for this completion: %s", error)
-            return ()
-        return _context_files([symbol for symbol in symbols if symbol.path != path and symbol.definition.name in names])
+    def _completion(self, text: str, request: _Request) -> Completion:
+        model = self._models.model_id("completion")
+        return Completion(text, request.offset, request.offset, request.document.version, model)
 
 
-def _context_files(symbols: Sequence[SymbolHit]) -> tuple[ContextFile, ...]:
-    """In a stable order, whatever order the names came in: the model's cache then holds from one key to the next."""
-    by_path: dict[str, list[SymbolHit]] = {}
-    room = MAX_CONTEXT
-    for symbol in symbols:
-        cost = len(symbol.definition.signature) + len(symbol.definition.doc) + 8
-        if symbol.definition.signature and cost <= room:
-            by_path.setdefault(symbol.path, []).append(symbol)
-            room -= cost
-    files = []
-    for path in sorted(by_path):
-        ordered = sorted(by_path[path], key=lambda s: s.definition.start)
-        files.append(ContextFile(path, mask("\n".join(_outline(symbol) for symbol in ordered))))
-    return tuple(files)
-
-
-def _outline(symbol: SymbolHit) -> str:
-    definition = symbol.definition
-    scope = dotted_name(definition)
-    note = f"  # {scope}" if definition.scope else ""
-    return definition.signature + note
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A result and the text around it. An empty result is kept too: asking again would give the same."""
-
-    before: str
-    after: str
-    text: str
-
-
-class _Kept:
-    """Recent results of every document, found again while the person types what was suggested."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[str, str, str], _Entry] = OrderedDict()
-
-    def find(self, key: str, text: str, offset: int) -> _Entry | None:
-        """The rest of a result whose beginning was typed; the longest rest wins."""
-        before, after = text[:offset], _after(text, offset)
-        for (document, _, entry_after), entry in reversed(self._entries.items()):
-            if document != key or entry_after != after:
-                continue
-            typed = self._typed(entry, before)
-            if typed is not None:
-                return _Entry(before, after, entry.text[typed:])
-        return None
-
-    def add(self, key: str, text: str, offset: int, result: str) -> None:
-        before, after = text[max(0, offset - KEY_BEFORE) : offset], _after(text, offset)
-        self._entries[(key, before, after)] = _Entry(before, after, result)
-        self._entries.move_to_end((key, before, after))
-        while len(self._entries) > MAX_KEPT:
-            self._entries.popitem(last=False)
-
-    def forget(self, key: str) -> None:
-        for entry in [entry for entry in self._entries if entry[0] == key]:
-            del self._entries[entry]
-
-    @staticmethod
-    def _typed(entry: _Entry, before: str) -> int | None:
-        """How much of the result was typed already, less than all of it; None when the text is another."""
-        # A short beginning is the document's own: it fits only there.
-        whole = len(entry.before) < KEY_BEFORE
-        for size in range(max(1, len(entry.text))):
-            expected = entry.before + entry.text[:size]
-            if before == expected or (not whole and before.endswith(expected)):
-                return size
-        return None
-
-
-def _after(text: str, offset: int) -> str:
-    return text[offset : offset + KEY_AFTER]
+async def _first(work: Coroutine[Any, Any, Any] | Awaitable[Any], overtaken: asyncio.Event) -> bool:
+    """Wait for `work`, or until the request is overtaken; whether it was not."""
+    if overtaken.is_set():
+        if asyncio.iscoroutine(work):
+            work.close()
+        return False
+    doing = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(overtaken.wait())
+    try:
+        await asyncio.wait((doing, waiting), return_when=asyncio.FIRST_COMPLETED)
+        return not overtaken.is_set()
+    finally:
+        doing.cancel()
+        waiting.cancel()

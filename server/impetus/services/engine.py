@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impetus.config import Settings
+from impetus.domain.feedback import TallyStore
 from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, ProblemSource, Vectors, Watcher
 from impetus.domain.types import EngineStatus, Health, ModelState, Problem, ScanReport, SkippedFile
 from impetus.errors import EngineStopped, ImpetusError, ModelError, NotFound
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
+from impetus.services.feedback import Feedback
 from impetus.services.models import ModelRole, Models
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
@@ -33,6 +35,7 @@ class Parts:
     analyzer: Analyzer
     watcher: Watcher | None
     models: Models
+    tallies: TallyStore
     repository_for: Callable[[Path], Repository]
     problem_sources: tuple[ProblemSource, ...] = ()  # adapters that say when they are degraded
 
@@ -49,7 +52,8 @@ class Engine:
         self._closed = False
         self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale)
         self.assistant = Assistant(self.retriever, parts.models, settings.chat, parts.files)
-        self.completer = Completer(parts.models, self.retriever, settings.completion)
+        self.completer = Completer(parts.models, self.retriever)
+        self.feedback = Feedback(parts.tallies)
 
     @property
     def embedding_id(self) -> str:
@@ -225,6 +229,7 @@ class Engine:
         for index in self._indexes.values():
             await index.close()
         await self._parts.models.close()
+        await self.feedback.close()
         for repository in self._repositories.values():
             await repository.close()
         self._indexes.clear()

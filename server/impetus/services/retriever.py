@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pathspec
 
-from impetus.domain import passages
+from impetus.domain import passages, snippets
 from impetus.domain.chunking import analyse
 from impetus.domain.ports import Embedder, FileSource, Placed, Vectors
 from impetus.domain.query import ParsedQuery, parse
 from impetus.domain.ranking import DEFAULT_RULES, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
+from impetus.domain.snippets import Around, Found
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
 from impetus.services.candidates import Frequencies, indexed, mark_near
@@ -24,6 +25,8 @@ from impetus.services.workspace import View
 _CANDIDATES, _MOST_CANDIDATES = 150, 250
 #: With filters or several roots on a store, so many are asked for instead.
 _OVERFETCH = 1_000
+#: Of either search for code that shares words with a position.
+_SHARING = 60
 #: Longer than any secret that spans lines (a private key block).
 _MASK_MARGIN = 8_192
 #: Unsaved text competes by meaning alone only from here; below, any chunk resembles any query a little.
@@ -82,6 +85,21 @@ class Retriever:
                 for r in found[:limit]
                 if (line := self._line(view, r.root, r.path, r.reference.line)) is not None and name in line
             ]
+
+        return await asyncio.to_thread(look)
+
+    async def similar(self, asked: Around, view: View, limit: int) -> list[Hit]:
+        """Code of other files that shares words with a position, best first; nothing is embedded."""
+
+        def look() -> list[Hit]:
+            found = [
+                one
+                for repository, roots in self._repositories(view.roots)
+                for one in _sharing_words(asked, repository, roots)
+            ]
+            chosen = snippets.choose(asked, found, limit)
+            candidates = [Candidate(one.placed, one.wide + one.near, 0.0, score=one.wide + one.near) for one in chosen]
+            return self._verified(candidates, view, limit)[0]
 
         return await asyncio.to_thread(look)
 
@@ -231,6 +249,14 @@ class Retriever:
             return None
         lines = text.split("\n")
         return mask(lines[number - 1]).strip() if 0 < number <= len(lines) else None
+
+
+def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path]) -> list[Found]:
+    reader = repository.store.reader
+    wide = dict(reader.lexical(asked.wide, _SHARING))
+    near = dict(reader.lexical(asked.near, _SHARING))
+    placed = reader.placed(list(wide | near), roots)
+    return [Found(place, wide.get(place.chunk.id, 0.0), near.get(place.chunk.id, 0.0)) for place in placed]
 
 
 def _masked_around(data: bytes, chunk: Chunk) -> bytes:

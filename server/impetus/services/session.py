@@ -4,7 +4,9 @@ every surface calls."""
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
+from impetus.domain.feedback import Outcome
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
@@ -30,6 +32,7 @@ class Session:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.documents = Documents()
+        self._id = uuid4().hex  # tells its documents from those of other clients
         self._roots: list[Path] = []
 
     @property
@@ -78,7 +81,7 @@ class Session:
 
     def close_document(self, key: str) -> None:
         self.documents.close(key)
-        self.engine.completer.forget(key)
+        self.engine.completer.forget(self._id, key)
 
     async def search(self, query: SearchQuery) -> list[Hit]:
         return await self.engine.retriever.search(query, self.view)
@@ -103,7 +106,28 @@ class Session:
         return self.engine.assistant.generate(prompt, sampling, role=role)
 
     async def complete(self, cursor: Cursor, *, explicit: bool = False) -> Completion | None:
-        return await self.engine.completer.complete(cursor, self.view, explicit=explicit)
+        completion = await self.engine.completer.complete(
+            cursor,
+            self.view,
+            self.engine.settings.completion,
+            owner=self._id,
+            explicit=explicit,
+            least=self.engine.feedback.least_certain(self._id),
+            now=lambda: self.documents.get(cursor.document.key),
+        )
+        return self._offered(completion, cursor) if completion is not None else None
+
+    async def other_completions(self, cursor: Cursor, number: int) -> list[Completion]:
+        """Further completions of a place, to choose from."""
+        others = await self.engine.completer.others(cursor, self.view, self.engine.settings.completion, number)
+        return [self._offered(other, cursor) for other in others]
+
+    def _offered(self, completion: Completion, cursor: Cursor) -> Completion:
+        return self.engine.feedback.offered(completion, cursor.document, self._id)
+
+    def tell(self, completion_id: int, outcome: Outcome, characters: int | None = None) -> None:
+        """What became of a completion; `characters` of it were accepted, by default all."""
+        self.engine.feedback.note(completion_id, outcome, characters, self.documents.get)
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         return await self.engine.embed(texts)
@@ -121,5 +145,6 @@ class Session:
         return self.engine.status()
 
     async def close(self) -> None:
+        self.engine.feedback.forget(self._id)
         for root in self.roots:
             await self.close_root(root)
