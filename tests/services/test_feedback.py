@@ -6,8 +6,8 @@ import datetime
 import pytest
 
 from impetus.domain.completion import LEAST_CERTAIN
-from impetus.domain.feedback import Outcome, Tally, retained
-from impetus.domain.types import Completion, Document
+from impetus.domain.feedback import Tally, retained
+from impetus.domain.types import Completion, Document, Outcome
 from impetus.errors import BadRequest
 from impetus.services.feedback import Feedback
 

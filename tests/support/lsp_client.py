@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from impetus.domain.feedback import Outcome
-from impetus.domain.types import Completion, Cursor, SymbolHit
+from impetus.domain.types import Completion, Cursor, FollowUp, Outcome, SymbolHit
 from impetus.errors import ImpetusError
 from impetus.lsp.host import EngineHost
 from impetus.lsp.server import converse
@@ -225,6 +224,10 @@ class EditorSession(ScriptedSession):
             replace(other, start=cursor.offset, end=cursor.offset, version=cursor.document.version)
             for other in self.script.others[:number]
         ]
+
+    async def next_edits(self, cursor: Cursor) -> tuple[FollowUp, ...]:
+        self.calls.append(("next_edits", cursor))
+        return tuple(self.script.follow_ups)
 
     def tell(self, completion_id: int, outcome: Outcome, characters: int | None = None) -> None:
         self.calls.append(("tell", (completion_id, outcome, characters)))

@@ -18,6 +18,7 @@ from impetus.domain.types import (
     EngineStatus,
     Finish,
     FinishReason,
+    FollowUp,
     Health,
     Hit,
     IndexProgress,
@@ -56,6 +57,7 @@ class Script:
     hits: Sequence[Hit] = (HIT,)
     completion: Completion | None = None
     others: Sequence[Completion] = ()
+    follow_ups: Sequence[FollowUp] = ()
     counts: CatalogCounts = field(default_factory=lambda: CatalogCounts(2, 5, {"python": 2}))
     report: ScanReport = field(default_factory=lambda: ScanReport(ROOT))
     phases: Sequence[IndexProgress] = ()

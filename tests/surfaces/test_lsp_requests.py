@@ -8,14 +8,16 @@ from tests.support.lsp_client import LspClient, LspError, ScriptedHost, connecte
 from tests.support.scripted_session import HIT, Script, ScriptedEngine, answer
 
 from impetus.config import resolve
-from impetus.domain.feedback import Outcome
 from impetus.domain.types import (
     Completion,
     Definition,
     Delta,
+    Document,
     Finish,
     FinishReason,
+    FollowUp,
     Message,
+    Outcome,
     Progress,
     Question,
     Role,
@@ -422,6 +424,36 @@ async def test_what_became_of_a_completion_is_told_by_request_and_by_command() -
             with pytest.raises(LspError) as caught:
                 await client.request("impetus/feedback", wrong)
             assert caught.value.data["kind"] == "BadRequest"
+        await client.leave()
+
+
+FOLLOW_UP = FollowUp(
+    Document(str(Path("/other/b.py")), "a\ntotal(1)\n", 0, "python"), 2, 7, "sum_of", "total is now sum_of"
+)
+
+
+async def test_next_edits_may_lie_in_files_that_are_not_open() -> None:
+    async with connected(scripted(follow_ups=(FOLLOW_UP,))) as client:
+        await started(client)
+        params = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}}
+        edit = {"uri": "file:///other/b.py", "range": span((1, 0), (1, 5)), "text": "sum_of"}
+        assert await client.request("impetus/nextEdit", params) == {
+            "edits": [{**edit, "reason": "total is now sum_of"}]
+        }
+        await client.leave()
+
+
+async def test_follow_ups_are_one_code_action_when_asked_for() -> None:
+    async with connected(scripted(follow_ups=(FOLLOW_UP,))) as client:
+        await started(client)
+        params = {"textDocument": {"uri": URI}, "range": span((0, 0), (0, 0))}
+        automatic = {**params, "context": {"diagnostics": [], "triggerKind": 2}}
+        assert await client.request("textDocument/codeAction", automatic) == []
+        asked = {**params, "context": {"diagnostics": [], "triggerKind": 1, "only": ["quickfix"]}}
+        (action,) = await client.request("textDocument/codeAction", asked)
+        assert (action["title"], action["kind"]) == ("Follow up: total is now sum_of (1)", "quickfix")
+        edits = action["edit"]["changes"]["file:///other/b.py"]
+        assert edits == [{"range": span((1, 0), (1, 5)), "newText": "sum_of"}]
         await client.leave()
 
 

@@ -44,7 +44,7 @@ async def test_what_initialize_announces() -> None:
         assert found["textDocumentSync"] == {"openClose": True, "change": 2, "save": {"includeText": False}}
         assert found["inlineCompletionProvider"] == {}
         assert found["workspaceSymbolProvider"] == {"resolveProvider": False}
-        assert found["codeActionProvider"]["codeActionKinds"] == ["impetus.explain", "impetus.ask"]
+        assert found["codeActionProvider"]["codeActionKinds"] == ["quickfix", "impetus.explain", "impetus.ask"]
         assert found["executeCommandProvider"]["commands"] == sorted(COMMANDS, key=list(COMMANDS).index)
         assert found["workspace"]["workspaceFolders"] == {"supported": True, "changeNotifications": True}
         assert set(found["workspace"]["fileOperations"]) == {"didCreate", "didRename", "didDelete"}

@@ -2,19 +2,9 @@
 
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from enum import Enum
 from typing import Protocol
 
 from impetus.domain.completion import LEAST_CERTAIN
-
-
-class Outcome(Enum):
-    OFFERED = "offered"  # sent to the editor
-    SHOWN = "shown"
-    ACCEPTED = "accepted"
-    PARTLY = "partly"  # a word or a line of it was taken
-    REJECTED = "rejected"  # dismissed by the person, or typed over
-
 
 #: After so many rejections in a row a suggestion has to begin surer (log-probability of its first token).
 DEMANDS: tuple[tuple[int, float], ...] = ((6, -0.3), (3, -0.7), (0, LEAST_CERTAIN))

@@ -58,6 +58,11 @@ def parse(data: bytes, language: str) -> Tree | None:
     return Parser(loaded.language).parse(data, bounded)
 
 
+def is_quoted_kind(kind: str) -> bool:
+    """Whether a node of this type is a string, a comment or the like."""
+    return any(word in kind for word in _QUOTED)
+
+
 def error_count(tree: Tree) -> int:
     """Count the ERROR and missing nodes of a tree."""
     count = 0
@@ -87,7 +92,7 @@ def _is_quoted(node: Node | None, data: bytes, offset: int) -> bool:
         kind = node.type
         if any(word in kind for word in _INTERPOLATED):
             return False
-        if node.is_named and any(word in kind for word in _QUOTED):
+        if node.is_named and is_quoted_kind(kind):
             inside = node.start_byte < offset < node.end_byte
             # A line comment goes on to the end of its line, and so does a string that nobody closed.
             return inside or (offset == node.end_byte and _is_open(node, data))

@@ -354,6 +354,27 @@ class Completion:
     id: int = 0  # by which the editor tells what became of it; 0 while it is not offered
 
 
+class Outcome(Enum):
+    """What became of a completion."""
+
+    OFFERED = "offered"  # sent to the editor
+    SHOWN = "shown"
+    ACCEPTED = "accepted"
+    PARTLY = "partly"  # a word or a line of it was taken
+    REJECTED = "rejected"  # dismissed by the person, or typed over
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An edit that another edit asks for: `text` in place of the characters `start` to `end` of `document`."""
+
+    document: Document
+    start: int
+    end: int
+    text: str
+    reason: str  # for the person: what it follows from
+
+
 # -- state shown to people -------------------------------------------------------------------------------------------
 
 

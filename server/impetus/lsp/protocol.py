@@ -19,6 +19,7 @@ SEARCH: Final = "impetus/search"
 STATUS: Final = "impetus/status"
 REINDEX: Final = "impetus/reindex"
 FEEDBACK: Final = "impetus/feedback"
+NEXT_EDIT: Final = "impetus/nextEdit"
 STATUS_CHANGED: Final = "impetus/statusChanged"
 
 Token = int | str
@@ -89,6 +90,12 @@ class ReindexParams:
 
 
 @attrs.frozen(kw_only=True)
+class NextEditParams:
+    text_document: TextDocumentIdentifier
+    position: Position
+
+
+@attrs.frozen(kw_only=True)
 class FeedbackParams:
     id: int  # of the completion
     outcome: str  # "shown", "accepted", "partly" or "rejected"
@@ -143,6 +150,20 @@ class CompleteResult:
     version: int
     model: str
     id: int  # for impetus/feedback
+
+
+@attrs.frozen(kw_only=True)
+class NextEdit:
+    uri: str
+    range: Range
+    text: str
+    reason: str
+    version: int | None = None  # of the document, where it is open
+
+
+@attrs.frozen(kw_only=True)
+class NextEditResult:
+    edits: tuple[NextEdit, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -221,6 +242,7 @@ METHODS: Final[dict[str, tuple[type[Any], type[Any] | None]]] = {
     STATUS: (StatusParams, StatusResult),
     REINDEX: (ReindexParams, None),
     FEEDBACK: (FeedbackParams, None),
+    NEXT_EDIT: (NextEditParams, NextEditResult),
 }
 
 #: Values streamed on the partialResultToken of ask and explain, by their `kind`.

@@ -9,8 +9,7 @@ from typing import Final
 
 from lsprotocol import types as lsp
 
-from impetus.domain.feedback import Outcome
-from impetus.domain.types import Completion, Cursor, Question, SearchQuery, Selection
+from impetus.domain.types import Completion, Cursor, FollowUp, Outcome, Question, SearchQuery, Selection
 from impetus.errors import BadRequest, NotFound
 from impetus.lsp import convert, protocol
 from impetus.lsp.client import Client
@@ -117,6 +116,13 @@ async def feedback(client: Client, params: protocol.FeedbackParams) -> None:
     session.tell(params.id, outcomes[params.outcome], params.characters)
 
 
+async def next_edit(client: Client, params: protocol.NextEditParams) -> protocol.NextEditResult:
+    cursor = client.cursor(params.text_document.uri, params.position)
+    session = await client.session()
+    edits = await session.next_edits(cursor)
+    return protocol.NextEditResult(edits=tuple(_next_edit(client, edit) for edit in edits))
+
+
 # -- of LSP ----------------------------------------------------------------------------------------------------------
 
 
@@ -167,7 +173,10 @@ async def workspace_symbol(client: Client, params: lsp.WorkspaceSymbolParams) ->
 
 
 async def code_action(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-    """Two commands for the selection; none on an empty selection unless asked, lest every line shows a light bulb."""
+    """Two commands for the selection; none on an empty selection unless asked, lest every line shows a light bulb.
+
+    After a rename a third one does at once what `impetus/nextEdit` proposes one by one.
+    """
     where = params.range
     automatic = params.context.trigger_kind is lsp.CodeActionTriggerKind.Automatic
     is_open = client.documents.get(convert.key_of(params.text_document.uri)) is not None
@@ -182,7 +191,10 @@ async def code_action(client: Client, params: lsp.CodeActionParams) -> list[lsp.
         _action("Ask Impetus about this", protocol.ASK, {"question": DEFAULT_QUESTION, **about}),
     ]
     only = params.context.only
-    return [action for action in offered if only is None or any(_is_within(str(action.kind), kind) for kind in only)]
+    actions = [action for action in offered if only is None or any(_is_within(str(action.kind), kind) for kind in only)]
+    if not automatic and (only is None or any(_is_within(lsp.CodeActionKind.QuickFix.value, kind) for kind in only)):
+        actions += await _follow_ups(client, params)
+    return actions
 
 
 # -- shared by them --------------------------------------------------------------------------------------------------
@@ -233,6 +245,34 @@ def _limit(value: int | None, default: int, parameter: str) -> int:
 def _action(title: str, method: str, argument: dict[str, object]) -> lsp.CodeAction:
     name = protocol.command_of(method)
     return lsp.CodeAction(title=title, kind=name, command=lsp.Command(title, name, arguments=[argument]))
+
+
+def _next_edit(client: Client, edit: FollowUp) -> protocol.NextEdit:
+    opened = client.documents.get(edit.document.key)
+    return protocol.NextEdit(
+        uri=Path(edit.document.key).as_uri() if Path(edit.document.key).is_absolute() else edit.document.key,
+        range=range_at(edit.document.text, edit.start, edit.end, client.encoding),
+        text=edit.text,
+        reason=edit.reason,
+        version=opened.version if opened is not None else None,
+    )
+
+
+async def _follow_ups(client: Client, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+    cursor = client.cursor(params.text_document.uri, params.range.start)
+    session = await client.session()
+    by_reason: dict[str, dict[str, list[lsp.TextEdit]]] = {}
+    for edit in (_next_edit(client, found) for found in await session.next_edits(cursor)):
+        edits = by_reason.setdefault(edit.reason, {}).setdefault(edit.uri, [])
+        edits.append(lsp.TextEdit(edit.range, edit.text))
+    return [
+        lsp.CodeAction(
+            f"Follow up: {reason} ({sum(map(len, changes.values()))})",
+            kind=lsp.CodeActionKind.QuickFix,
+            edit=lsp.WorkspaceEdit(changes=changes),
+        )
+        for reason, changes in by_reason.items()
+    ]
 
 
 def _is_within(kind: str, wanted: lsp.CodeActionKind | str) -> bool:

@@ -42,6 +42,7 @@ OWN_REQUESTS: Final[dict[str, Callable[[Client, Any], Awaitable[Any]]]] = {
     protocol.STATUS: requests.status,
     protocol.REINDEX: requests.reindex,
     protocol.FEEDBACK: requests.feedback,
+    protocol.NEXT_EDIT: requests.next_edit,
 }
 
 COMMANDS: Final = {protocol.command_of(method): method for method in OWN_REQUESTS}
@@ -97,7 +98,11 @@ _ANY_FILE = lsp.FileOperationRegistrationOptions(
 OPTIONS: Final[dict[str, Any]] = {
     lsp.TEXT_DOCUMENT_INLINE_COMPLETION: lsp.InlineCompletionOptions(),
     lsp.TEXT_DOCUMENT_CODE_ACTION: lsp.CodeActionOptions(
-        code_action_kinds=[protocol.command_of(protocol.EXPLAIN), protocol.command_of(protocol.ASK)]
+        code_action_kinds=[
+            lsp.CodeActionKind.QuickFix,
+            protocol.command_of(protocol.EXPLAIN),
+            protocol.command_of(protocol.ASK),
+        ]
     ),
     lsp.TEXT_DOCUMENT_DID_SAVE: lsp.SaveOptions(include_text=False),
     lsp.WORKSPACE_DID_CREATE_FILES: _ANY_FILE,

@@ -16,6 +16,7 @@ from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
 from impetus.services.feedback import Feedback
 from impetus.services.models import ModelRole, Models
+from impetus.services.next_edit import NextEdits
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
 from impetus.services.root_index import RootIndex
@@ -53,6 +54,7 @@ class Engine:
         self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale)
         self.assistant = Assistant(self.retriever, parts.models, settings.chat, parts.files)
         self.completer = Completer(parts.models, self.retriever)
+        self.next_edits = NextEdits(self.retriever, parts.files, parts.models)
         self.feedback = Feedback(parts.tallies)
 
     @property

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from impetus.domain.feedback import Outcome, Tally, TallyStore, least_certain, retained
-from impetus.domain.types import Completion, Document
+from impetus.domain.feedback import Tally, TallyStore, least_certain, retained
+from impetus.domain.types import Completion, Document, Outcome
 from impetus.errors import BadRequest, ImpetusError
 
 log = logging.getLogger(__name__)

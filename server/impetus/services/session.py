@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from impetus.domain.feedback import Outcome
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
     Completion,
     Cursor,
     EngineStatus,
+    FollowUp,
     Hit,
     Message,
+    Outcome,
     Prompt,
     Question,
     Sampling,
@@ -124,6 +125,15 @@ class Session:
 
     def _offered(self, completion: Completion, cursor: Cursor) -> Completion:
         return self.engine.feedback.offered(completion, cursor.document, self._id)
+
+    async def next_edits(self, cursor: Cursor) -> tuple[FollowUp, ...]:
+        """The edits that the edits of this document ask for, here and elsewhere, the nearest first."""
+        key = cursor.document.key
+        origin = self.documents.origin(key)
+        proposal = await self.engine.next_edits.propose(cursor, origin, self.view, self.engine.settings.completion)
+        if proposal.settled and self.documents.get(key) == cursor.document:
+            self.documents.followed_up(key)
+        return proposal.edits
 
     def tell(self, completion_id: int, outcome: Outcome, characters: int | None = None) -> None:
         """What became of a completion; `characters` of it were accepted, by default all."""

@@ -36,9 +36,11 @@ class Documents:
 
     def __init__(self) -> None:
         self._open: dict[str, Document] = {}
+        self._origins: dict[str, str] = {}
 
     def set(self, document: Document) -> None:
         self._open[document.key] = document
+        self._origins.setdefault(document.key, document.text)
 
     def get(self, key: str) -> Document | None:
         return self._open.get(key)
@@ -51,6 +53,17 @@ class Documents:
 
     def close(self, key: str) -> None:
         self._open.pop(key, None)
+        self._origins.pop(key, None)
+
+    def origin(self, key: str) -> str:
+        """The text that edits are compared with: as it was opened, or when what it asked for was last done."""
+        return self._origins.get(key, "")
+
+    def followed_up(self, key: str) -> None:
+        """Nothing is left that the edits so far ask for."""
+        document = self._open.get(key)
+        if document is not None:
+            self._origins[key] = document.text
 
     def snapshot(self) -> Mapping[str, Document]:
         return MappingProxyType(dict(self._open))
