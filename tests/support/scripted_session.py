@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from impetus.config import Settings
+from impetus.domain.feedback import Tally
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
@@ -31,6 +32,7 @@ from impetus.domain.types import (
     SymbolHit,
     Usage,
 )
+from impetus.services.feedback import Feedback
 from impetus.services.workspace import Documents
 
 ROOT = Path("/project")
@@ -65,10 +67,22 @@ class Script:
     stall_after: int | None = None  # events after which the stream waits until it is closed
 
 
+class MemoryTallies:
+    def __init__(self) -> None:
+        self.tallies: list[Tally] = []
+
+    def add(self, tally: Tally) -> None:
+        self.tallies.append(tally)
+
+    def all(self) -> list[Tally]:
+        return self.tallies
+
+
 class ScriptedEngine:
     def __init__(self, script: Script, settings: Settings | None = None) -> None:
         self.script = script
         self.settings = settings or Settings()
+        self.feedback = Feedback(MemoryTallies())
         self.embedding_id = "scripted-v1"
         self.listeners: list[Callable[[EngineStatus], None]] = []
         self.closed = False
