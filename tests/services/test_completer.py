@@ -52,7 +52,7 @@ class World:
     ) -> None:
         self.generator = FakeGenerator(*answers, gate=gate, model_id="fim", logprob=logprob, ends=ends)
         self.models = Models(ModelThread(), completion=self.generator)
-        self.retrieval = FakeRetrieval(definitions=[SymbolHit(ROOT, "lib/helpers.py", HELPER)], similar=similar)
+        self.retrieval = FakeRetrieval(definitions=[SymbolHit(ROOT, "lib/helpers.py", HELPER)], snippets=similar)
         self.pauses = Pauses()
         self.settings = CompletionSettings(**{"ahead": False, **settings})  # type: ignore[arg-type]
         self.completer = Completer(self.models, self.retrieval, clock=self.pauses.clock, pause=self.pauses.pause)

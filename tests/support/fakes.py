@@ -129,9 +129,9 @@ class FakeRetrieval:
         definitions: Sequence[SymbolHit] = (),
         references: Sequence[ReferenceHit] = (),
         outlines: Mapping[str, Outline] | None = None,
-        similar: Sequence[Hit] = (),
+        snippets: Sequence[Hit] = (),
     ) -> None:
-        self._similar = similar
+        self._snippets = snippets
         self.asked: list[Around] = []
         self._hits = hits
         self._definitions = definitions
@@ -148,9 +148,9 @@ class FakeRetrieval:
         self.names += names
         return [symbol for symbol in self._definitions if symbol.definition.name in names]
 
-    async def similar(self, asked: Around, view: View, limit: int) -> list[Hit]:
+    async def snippets(self, asked: Around, view: View, limit: int) -> list[Hit]:
         self.asked.append(asked)
-        return list(self._similar[:limit])
+        return list(self._snippets[:limit])
 
     async def references(self, name: str, view: View, limit: int = 20) -> list[ReferenceHit]:
         return [use for use in self._references if use.reference.name == name][:limit]

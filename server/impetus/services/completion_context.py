@@ -42,7 +42,7 @@ class CodeLookup(Protocol):
 
     async def definitions(self, names: Sequence[str], view: View) -> list[SymbolHit]: ...
 
-    async def similar(self, asked: Around, view: View, limit: int) -> list[Hit]: ...
+    async def snippets(self, asked: Around, view: View, limit: int) -> list[Hit]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class CompletionContext:
         before, after = document.text[:offset], document.text[offset:]
         asked = snippets.around(before, after, path)
         lines = frozenset(map(str.strip, document.text.split("\n")))
-        hits = await self._lookup.similar(asked, view, PASSAGES)
+        hits = await self._lookup.snippets(asked, view, PASSAGES)
         helpful = [hit for hit in hits if snippets.helps(hit.text, asked, lines)]
         used, imported = _NAME.findall(_last_lines(before)), _NAME.findall(snippets.imports(before))
         names = list(dict.fromkeys([*reversed(used), *imported]))

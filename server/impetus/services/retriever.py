@@ -88,7 +88,7 @@ class Retriever:
 
         return await asyncio.to_thread(look)
 
-    async def similar(self, asked: Around, view: View, limit: int) -> list[Hit]:
+    async def snippets(self, asked: Around, view: View, limit: int) -> list[Hit]:
         """Code of other files that shares words with a position, best first; nothing is embedded."""
 
         def look() -> list[Hit]:
