@@ -49,19 +49,10 @@ def indexed(
     dense = dict(store.vectors.search(vector, limit)) if vector.any() else {}
     found = store.reader.placed(list(lexical | dense), roots)
     if query.paths:
-        known = {(placed.root, placed.path, placed.chunk.start) for placed in found}
+        known = {(placed.file, placed.chunk.start) for placed in found}
         named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
-        found += [placed for placed in named if (placed.root, placed.path, placed.chunk.start) not in known]
-    users = store.reader.users(list({placed.state.blob for placed in found}))
-    return [
-        Candidate(
-            placed,
-            lexical.get(placed.chunk.id, 0.0),
-            dense.get(placed.chunk.id, 0.0),
-            popularity=math.log1p(users.get(placed.state.blob, 0)),
-        )
-        for placed in found
-    ]
+        found += [placed for placed in named if (placed.file, placed.chunk.start) not in known]
+    return [Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found]
 
 
 def _ending(path: str) -> str:

@@ -132,26 +132,25 @@ class Retriever:
         repositories = self._repositories(roots)
         frequencies = Frequencies.of(parsed, repositories)
         vector = self._embedder.embed_query(query.text)
-        limit = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
+        wanted = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
         candidates = [
             candidate
             for repository, own in repositories
-            for candidate in indexed(parsed, vector, repository, own, limit)
+            for candidate in indexed(parsed, vector, repository, own, wanted)
             if (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += self._unsaved(parsed, vector, view, frequencies)
         if admitted is not None:
             candidates = [c for c in candidates if admitted(c.placed)]
         mark_near(candidates, view)
-        ranked = rank(
-            parsed,
-            candidates,
-            self._rules,
-            rarity=frequencies.rarity(),
-            per_file=query.per_file,
-            limit=query.limit * 2,  # some of the ranked may turn out stale
-        )
-        return self._verified(ranked, view, query.limit)
+        rarity = frequencies.rarity()
+        limit = query.limit
+        while True:
+            ranked = rank(parsed, candidates, self._rules, rarity=rarity, per_file=query.per_file, limit=limit)
+            hits, stale = self._verified(ranked, view, query.limit)
+            if not stale or len(hits) == query.limit or len(ranked) < limit:
+                return hits, stale
+            limit *= 4  # some turned out stale, others take their places
 
     def _repositories(self, roots: Iterable[Path]) -> list[tuple[Repository, list[Path]]]:
         grouped: dict[str, tuple[Repository, list[Path]]] = {}
