@@ -126,7 +126,7 @@ def test_the_examples() -> None:
             result = asked[message["id"]]
             assert result is not None
             _exactly(message["result"], result)
-    assert shown == 8
+    assert shown == 10
 
 
 def _exactly(shown: Any, kind: type[Any]) -> None:

@@ -16,6 +16,7 @@ ASK: Final = "impetus/ask"
 EXPLAIN: Final = "impetus/explain"
 COMPLETE: Final = "impetus/complete"
 SEARCH: Final = "impetus/search"
+RELATED: Final = "impetus/related"
 STATUS: Final = "impetus/status"
 REINDEX: Final = "impetus/reindex"
 STATUS_CHANGED: Final = "impetus/statusChanged"
@@ -74,6 +75,13 @@ class SearchParams:
     languages: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()  # URIs of workspace folders; empty means all
     per_file: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RelatedParams:
+    text_document: TextDocumentIdentifier
+    range: Range | None = None
+    position: Position | None = None  # instead of a range: the symbol at the cursor
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +147,17 @@ class CompleteResult:
 @attrs.frozen(kw_only=True)
 class SearchResult:
     hits: tuple[Passage, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RelatedPassage:
+    relation: str  # "callee", "caller", "test" or "similar"
+    passage: Passage
+
+
+@attrs.frozen(kw_only=True)
+class RelatedResult:
+    related: tuple[RelatedPassage, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -209,6 +228,7 @@ METHODS: Final[dict[str, tuple[type[Any], type[Any] | None]]] = {
     EXPLAIN: (ExplainParams, AnswerResult),
     COMPLETE: (CompleteParams, CompleteResult),
     SEARCH: (SearchParams, SearchResult),
+    RELATED: (RelatedParams, RelatedResult),
     STATUS: (StatusParams, StatusResult),
     REINDEX: (ReindexParams, None),
 }

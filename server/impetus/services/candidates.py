@@ -55,6 +55,16 @@ def indexed(
     return [Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found]
 
 
+def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int) -> list[Candidate]:
+    """The `limit` nearest to a vector, by meaning alone."""
+    if not vector.any():
+        return []
+    dense = dict(repository.store.vectors.search(vector, limit))
+    return [
+        Candidate(placed, 0.0, dense[placed.chunk.id]) for placed in repository.store.reader.placed(list(dense), roots)
+    ]
+
+
 def _ending(path: str) -> str:
     """Name and folder: paths of a stack trace begin on another machine, or below our root."""
     return str(PurePosixPath(*PurePosixPath(path).parts[-2:]))

@@ -14,7 +14,7 @@ from impetus.domain.ranking import DEFAULT_RULES, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
-from impetus.services.candidates import Frequencies, indexed, mark_near
+from impetus.services.candidates import Frequencies, alike, indexed, mark_near
 from impetus.services.contents import Contents
 from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
@@ -28,6 +28,8 @@ _OVERFETCH = 1_000
 _MASK_MARGIN = 8_192
 #: Unsaved text competes by meaning alone only from here; below, any chunk resembles any query a little.
 _UNSAVED_COSINE = 0.2
+#: Passages looked at for similar code, and the cosine from which on code is called similar.
+_ALIKE, _ALIKE_COSINE = 50, 0.5
 
 
 class Retriever:
@@ -90,6 +92,13 @@ class Retriever:
             lambda: analyse(document.text.encode("utf-8", "replace"), document.language).outline
         )
 
+    async def similar(self, code: Hit, view: View, limit: int) -> list[Hit]:
+        """Passages nearest to `code` by meaning, without those of its own lines; scores are cosines."""
+        hits, stale = await asyncio.to_thread(self._similar, code, view, limit)
+        for path in stale:
+            self._on_stale(path)
+        return hits
+
     async def symbols(self, text: str, view: View, limit: int) -> list[SymbolHit]:
         """By name first; where names are few, definitions of passages that match by meaning."""
 
@@ -151,6 +160,21 @@ class Retriever:
             if not stale or len(hits) == query.limit or len(ranked) < limit:
                 return hits, stale
             limit *= 4  # some turned out stale, others take their places
+
+    def _similar(self, code: Hit, view: View, limit: int) -> tuple[list[Hit], list[Path]]:
+        vector = self._embedder.embed([mask(code.text)])[0]
+        overridden = dirty_paths(view)
+        candidates = [
+            candidate
+            for repository, own in self._repositories(view.roots)
+            for candidate in alike(vector, repository, own, _ALIKE)
+            if (candidate.placed.root, candidate.placed.path) not in overridden
+        ]
+        candidates += [Candidate(c.placed, dense=float(c.vector @ vector)) for c in self._overlay.chunks(view)]
+        candidates = [c for c in candidates if c.dense >= _ALIKE_COSINE and not _overlaps(c.placed, code)]
+        for candidate in candidates:
+            candidate.score = min(1.0, candidate.dense)
+        return self._verified(sorted(candidates, key=lambda c: -c.score), view, limit)
 
     def _repositories(self, roots: Iterable[Path]) -> list[tuple[Repository, list[Path]]]:
         grouped: dict[str, tuple[Repository, list[Path]]] = {}
@@ -225,11 +249,17 @@ class Retriever:
     def _line(self, view: View, root: Path, path: str, number: int) -> str | None:
         document = view.document(root, path)
         try:
-            text = document.text if document else self._files.read(root, path).decode("utf-8", "replace")
+            text = document.text if document else self._contents.read(root, path).decode("utf-8", "replace")
         except NotFound:
             return None
         lines = text.split("\n")
         return mask(lines[number - 1]).strip() if 0 < number <= len(lines) else None
+
+
+def _overlaps(placed: Placed, code: Hit) -> bool:
+    chunk = placed.chunk
+    same_file = (placed.root, placed.path) == (code.root, code.path)
+    return same_file and chunk.start_line <= code.end_line and code.start_line <= chunk.end_line
 
 
 def _masked_around(data: bytes, chunk: Chunk) -> bytes:
