@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -41,12 +42,25 @@ class Frequencies:
 
 
 def indexed(
-    query: ParsedQuery, vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int
+    query: ParsedQuery,
+    vector: Vectors,
+    repository: Repository,
+    roots: Sequence[Path],
+    limit: int,
+    beside: Executor | None = None,
 ) -> list[Candidate]:
-    """The best `limit` of either search, and the beginning of files that the query names."""
+    """The best `limit` of either search, and the beginning of files that the query names.
+
+    With `beside` both searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
+    """
     store = repository.store
+
+    def search_vectors() -> list[tuple[str, float]]:
+        return store.vectors.search(vector, limit) if vector.any() else []
+
+    nearest = beside.submit(search_vectors) if beside is not None else None
     lexical = dict(store.reader.lexical(query.terms, limit))
-    dense = dict(store.vectors.search(vector, limit)) if vector.any() else {}
+    dense = dict(nearest.result() if nearest is not None else search_vectors())
     found = store.reader.placed(list(lexical | dense), roots)
     if query.paths:
         known = {(placed.file, placed.chunk.start) for placed in found}

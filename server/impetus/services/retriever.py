@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pathspec
@@ -22,6 +23,8 @@ from impetus.services.workspace import View
 
 #: Candidates taken from each list, and how many more: one for each 500 chunks, as a large index has more that competes.
 _CANDIDATES, _MOST_CANDIDATES = 150, 250
+#: From so many chunks on, words and meaning are searched at the same time; below, handing over costs more.
+_WORTH_A_THREAD = 10_000
 #: With filters or several roots on a store, so many are asked for instead.
 _OVERFETCH = 1_000
 #: Longer than any secret that spans lines (a private key block).
@@ -50,6 +53,7 @@ class Retriever:
         self._rules = rules
         self._overlay = Overlay(embedder)
         self._contents = Contents(files)
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="vectors")  # starts no thread before it is needed
 
     def with_rules(self, rules: Rules) -> "Retriever":
         """The same indexes, ranked by other rules; for evaluation."""
@@ -142,10 +146,11 @@ class Retriever:
         frequencies = Frequencies.of(parsed, repositories)
         vector = self._embedder.embed_query(query.text)
         wanted = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
+        beside = self._beside if frequencies.total >= _WORTH_A_THREAD else None
         candidates = [
             candidate
             for repository, own in repositories
-            for candidate in indexed(parsed, vector, repository, own, wanted)
+            for candidate in indexed(parsed, vector, repository, own, wanted, beside)
             if (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += self._unsaved(parsed, vector, view, frequencies)
