@@ -70,7 +70,8 @@ BARE_RULES = Rules(**{rule: 1.0 if rule in FACTORS else 0.0 for rule in SWITCHES
 _NAMES = 8
 #: A query of which no word is known is answered by meaning alone only from this cosine on; nonsense stays below.
 _LIKE = 0.35
-_PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
+#: Languages of documentation and data.
+PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
 
 
 @dataclass(slots=True)
@@ -262,7 +263,7 @@ def _factor(query: ParsedQuery, placed: Placed, rules: Rules) -> float:
     if not query.wants_examples:
         if kind.example:
             factor *= rules.examples
-        if placed.language in _PROSE:
+        if placed.language in PROSE:
             factor *= rules.prose
     if kind.generated:
         factor *= rules.generated

@@ -129,6 +129,8 @@ async def _callees(
     callees: list[Callee] = []
     for name in names:
         symbols = found.get(name, [])
+        if not explain.is_test(path):  # code does not call its tests, they only bear the same names
+            symbols = [symbol for symbol in symbols if not explain.is_test(symbol.path)]
         here = [symbol for symbol in symbols if symbol.path == path]
         if not symbols:
             callees.append(Callee(name))

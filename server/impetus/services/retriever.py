@@ -11,10 +11,11 @@ from impetus.domain import passages
 from impetus.domain.chunking import analyse
 from impetus.domain.ports import Embedder, FileSource, Placed, Vectors
 from impetus.domain.query import ParsedQuery, parse
-from impetus.domain.ranking import DEFAULT_RULES, Candidate, Rules, rank
+from impetus.domain.ranking import DEFAULT_RULES, PROSE, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
+from impetus.languages import languages
 from impetus.services.candidates import Frequencies, alike, indexed, mark_near
 from impetus.services.contents import Contents
 from impetus.services.overlay import Overlay, bm25, dirty_paths
@@ -176,7 +177,12 @@ class Retriever:
             if (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += [Candidate(c.placed, dense=float(c.vector @ vector)) for c in self._overlay.chunks(view)]
-        candidates = [c for c in candidates if c.dense >= _ALIKE_COSINE and not _overlaps(c.placed, code)]
+        among = PROSE if code.language in PROSE else languages().keys() - PROSE
+        candidates = [
+            c
+            for c in candidates
+            if c.dense >= _ALIKE_COSINE and c.placed.language in among and not _overlaps(c.placed, code)
+        ]
         for candidate in candidates:
             candidate.score = min(1.0, candidate.dense)
         return self._verified(sorted(candidates, key=lambda c: -c.score), view, limit)
