@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impetus.domain import kinds_of_path as kinds
+from impetus.domain.kinds_of_path import is_index, kind_of
 from impetus.domain.overlap import Overlap, same_word
 from impetus.domain.query import STOP_WORDS, parse
 
@@ -66,13 +66,13 @@ def test_paths_spelled_in_the_query_are_named(query: str) -> None:
     ],
 )
 def test_tests_by_the_names_their_language_uses(path: str, test: bool) -> None:
-    assert kinds.is_test(path) is test
+    assert kind_of(path).test is test
 
 
 def test_other_kinds_of_file() -> None:
-    assert kinds.is_example("Examples/a.py") and kinds.is_example("third_party/z/z.c")
-    assert not kinds.is_example("src/documents/a.py")
-    assert kinds.is_generated("dist/a.js") and kinds.is_generated("api/a_pb2.py") and kinds.is_generated("a.min.js")
-    assert not kinds.is_generated("src/distance.py")
-    assert kinds.is_declaration("a.d.ts") and kinds.is_declaration("a.pyi") and not kinds.is_declaration("a.ts")
-    assert kinds.is_index("a/mod.rs") and not kinds.is_index("a/model.rs")
+    assert kind_of("Examples/a.py").example and kind_of("third_party/z/z.c").example
+    assert not kind_of("src/documents/a.py").example
+    assert kind_of("dist/a.js").generated and kind_of("api/a_pb2.py").generated and kind_of("a.min.js").generated
+    assert not kind_of("src/distance.py").generated
+    assert kind_of("a.d.ts").declaration and kind_of("a.pyi").declaration and not kind_of("a.ts").declaration
+    assert is_index("a/mod.rs") and not is_index("a/model.rs")

@@ -19,12 +19,12 @@ def candidate(
     scope: tuple[str, ...] = (),
     language: str = "python",
     start: int = 0,
-    popularity: float = 0.0,
+    users: int = 0,
     nearness: float = 0.0,
 ) -> Candidate:
     chunk = Chunk(f"{path}:{start}", start, start + 100, start + 1, start + 10, scope=scope, symbols=symbols)
-    placed = Placed(Path("/root"), path, language, FileState(1, 1, "b"), chunk)
-    return Candidate(placed, lexical, dense, popularity, nearness)
+    placed = Placed(Path("/root"), path, language, FileState(1, 1, "b"), chunk, users)
+    return Candidate(placed, lexical, dense, nearness)
 
 
 def order(query: str, *candidates: Candidate, rules: Rules = DEFAULT_RULES, per_file: int = 2) -> list[str]:
@@ -59,7 +59,7 @@ RULES_AND_PAIRS = [
     ("path", "token refresh", dict(path="token/refresh_on_expiry.py"), dict(path="token/zip.py")),
     ("names", "parse the header", dict(path="a.py", symbols=("parse_header",)), dict(path="b.py", symbols=("zip",))),
     ("names", "parse the header", dict(path="a.py", scope=("HeaderParser",)), dict(path="b.py", scope=("Zip",))),
-    ("popularity", "retry delay", dict(path="a.py", popularity=5.0), dict(path="b.py", popularity=0.1)),
+    ("popularity", "retry delay", dict(path="a.py", users=150), dict(path="b.py", users=1)),
     ("named", "pkg/a.py delay", dict(path="src/pkg/a.py"), dict(path="src/pkg/b.py")),
     ("frame", TRACE, dict(path="src/x.py", start=200), dict(path="src/x.py", start=900)),
     ("nearness", "retry delay", dict(path="a.py", nearness=1.0), dict(path="b.py")),

@@ -84,6 +84,7 @@ class World:
                 ReferenceHit(ROOT, "tests/test_engine.py", Reference("start", "call", 5, "test_start"), "start(0)"),
             ],
             {str(ROOT / "engine.py"): OUTLINE},
+            [Hit(ROOT, "server.py", 3, 9, 0.7, "def launch(): ...", "python", "launch", "function")],
         )
         self.files = FakeFiles(FILES)
         self.assistant = Assistant(self.retrieval, self.models, ChatSettings(), self.files)
@@ -227,10 +228,34 @@ async def test_explain_without_a_model_tells_the_facts() -> None:
     assert "Also uses `serve`, which this workspace does not define." in text
     assert "`main.py:5` in `main` [3]: `start(1)`" in text
     assert "**Tests that mention it**\n\n- `tests/test_engine.py:5` in `test_start` [4]" in text
+    assert "**Similar code**\n\n- `launch` in `server.py:3-9` [5]" in text
     assert [source.number for source in finish.cited] == [1, 2, 3, 4]
+    assert finish.unverified == (5,), "no such text is in the fake's files"
     sources = events[0]
     assert isinstance(sources, Sources)
     assert sources.sources[1].hit.text.startswith("def bind")
+
+
+async def test_related_tells_the_facts_of_explain_as_places() -> None:
+    world = World()
+    found = await world.assistant.related(Selection(world.document, 6, 6), world.view)
+    assert [(one.relation, one.hit.path, one.hit.start_line) for one in found] == [
+        ("callee", "engine.py", 10),
+        ("caller", "main.py", 5),
+        ("test", "tests/test_engine.py", 5),
+        ("similar", "server.py", 3),
+    ]
+
+
+async def test_uses_nearby_come_first() -> None:
+    paths = ["zoo/far.py", "lib/net/a.py", "lib/b.py", "lib/net/port.py"]
+    uses = [ReferenceHit(ROOT, path, Reference("bind", "call", 99, "f"), "bind()") for path in paths]
+    outline = Outline((BIND,))
+    retrieval = FakeRetrieval(references=uses, outlines={str(ROOT / "lib/net/port.py"): outline})
+    document = Document(str(ROOT / "lib/net/port.py"), ENGINE, 1, "python")
+    assistant = Assistant(retrieval, Models(ModelThread()), ChatSettings(), FakeFiles(FILES))
+    found = await assistant.related(Selection(document, 10, 10), View((ROOT,), {}))
+    assert [one.hit.path for one in found] == ["lib/net/port.py", "lib/net/a.py", "lib/b.py", "zoo/far.py"]
 
 
 async def test_explain_with_a_model_puts_the_facts_into_the_prompt() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.index import TestIndex
 
 from impetus.domain.ranking import DEFAULT_RULES
-from impetus.domain.types import Document, SearchQuery
+from impetus.domain.types import Document, Hit, SearchQuery
 from impetus.services.repository import Repository, Store
 from impetus.services.retriever import Retriever
 from impetus.services.workspace import View
@@ -167,3 +167,18 @@ async def test_other_rules_rank_the_same_index(setup: Setup) -> None:
     usual = await setup.retriever.search(SearchQuery("RetryPolicy delay"), setup.view)
     score = {hit.path: hit.score for hit in hits}["tests/test_retry.py"]
     assert score > {hit.path: hit.score for hit in usual}["tests/test_retry.py"]
+
+
+async def test_similar_code_is_near_by_meaning_and_elsewhere(setup: Setup) -> None:
+    text = FILES["src/parser.py"].removesuffix("\n")
+    code = Hit(setup.root, "src/parser.py", 1, 5, 1.0, text, "python")
+    hits = await setup.retriever.similar(code, setup.view, 5)
+    assert hits[0].path == "web/app.ts"
+    assert "src/parser.py" not in {hit.path for hit in hits}, "the code itself is not like itself"
+    assert all(0 < hit.score <= 1 for hit in hits)
+    setup.open("web/app.ts", "const unrelated = 1;\n", "typescript")
+    assert "web/app.ts" not in {hit.path for hit in await setup.retriever.similar(code, setup.view, 5)}
+    copied = f"# moved\n{text}\n"
+    setup.open("web/app.ts", copied, "python")
+    (best, *_) = await setup.retriever.similar(code, setup.view, 5)
+    assert (best.path, best.text) == ("web/app.ts", copied.removesuffix("\n")), "unsaved text competes"

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Set
 from contextlib import closing
 from pathlib import Path
 
@@ -22,9 +23,9 @@ def state(content: Digest, mtime: int = 1) -> FileState:
     return FileState(content.analysis.size, mtime, content.analysis.blob)
 
 
-def put(writer: SqliteCatalogWriter, files: dict[str, str], root: Path = ROOT) -> None:
+def put(writer: SqliteCatalogWriter, files: dict[str, str], root: Path = ROOT, *, gone: Set[str] = frozenset()) -> None:
     contents = {path: python(text) for path, text in files.items()}
-    writer.apply(root, list(contents.values()), {path: state(c) for path, c in contents.items()}, set())
+    writer.apply(root, list(contents.values()), {path: state(c) for path, c in contents.items()}, gone)
 
 
 def vocabulary(file: Path) -> dict[str, tuple[int, int]]:

@@ -129,11 +129,13 @@ class FakeRetrieval:
         definitions: Sequence[SymbolHit] = (),
         references: Sequence[ReferenceHit] = (),
         outlines: Mapping[str, Outline] | None = None,
+        similar: Sequence[Hit] = (),
         snippets: Sequence[Hit] = (),
     ) -> None:
         self._snippets = snippets
         self.asked: list[Around] = []
         self._hits = hits
+        self._similar = similar
         self._definitions = definitions
         self._references = references
         self._outlines = outlines or {}
@@ -154,6 +156,9 @@ class FakeRetrieval:
 
     async def references(self, name: str, view: View, limit: int = 20) -> list[ReferenceHit]:
         return [use for use in self._references if use.reference.name == name][:limit]
+
+    async def similar(self, code: Hit, view: View, limit: int) -> list[Hit]:
+        return list(self._similar[:limit])
 
     async def outline(self, document: Document) -> Outline:
         return self._outlines.get(document.key, Outline())

@@ -24,6 +24,7 @@ from impetus.domain.types import (
     Hit,
     IndexProgress,
     ModelState,
+    Related,
     ScanReport,
     SearchQuery,
     Source,
@@ -57,6 +58,7 @@ class Script:
     events: Sequence[AnswerEvent | Exception] = field(default_factory=answer)
     steps: Sequence[Step | Exception] = ()
     hits: Sequence[Hit] = (HIT,)
+    related: Sequence[Related] = (Related("caller", HIT), Related("similar", HIT))
     completion: Completion | None = None
     others: Sequence[Completion] = ()
     follow_ups: Sequence[FollowUp] = ()
@@ -147,6 +149,10 @@ class ScriptedSession:
 
     def explain(self, selection: Any) -> AsyncGenerator[AnswerEvent, None]:
         return self._play("explain", selection, self.script.events)
+
+    async def related(self, selection: Any) -> tuple[Related, ...]:
+        self.calls.append(("related", selection))
+        return tuple(self.script.related)
 
     def chat(self, messages: Any, sampling: Any, *, retrieval: bool) -> AsyncGenerator[AnswerEvent, None]:
         return self._play("chat", (messages, sampling, retrieval), self.script.events)

@@ -73,6 +73,26 @@ def test_explain_selects_lines(project: Path) -> None:
     assert selection.document.key == str(project / "a.py")
 
 
+def test_related_by_relation(project: Path) -> None:
+    terminal = Terminal()
+    place = f"{project / 'a.py'}:2"
+    result = terminal.run("related", place, "-w", str(project))
+    assert result.exit_code == 0
+    assert result.stdout == "Used by\n  src/app.py:3  run\nSimilar code\n  src/app.py:3  run\n"
+    assert terminal.called("related").start_line == 2
+    value = terminal.value("related", place, "-w", str(project))
+    assert [(one["relation"], one["path"], one["start_line"]) for one in value] == [
+        ("caller", "src/app.py", 3),
+        ("similar", "src/app.py", 3),
+    ]
+
+
+def test_nothing_related(project: Path) -> None:
+    result = Terminal(Script(related=())).run("related", f"{project / 'a.py'}:2", "-w", str(project))
+    assert result.exit_code == 1
+    assert "Nothing related" in result.stderr
+
+
 # -- complete --------------------------------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ def test_the_examples() -> None:
             result = asked[message["id"]]
             assert result is not None
             _exactly(message["result"], result)
-    assert shown == 9
+    assert shown == 11
 
 
 def _exactly(shown: Any, kind: type[Any]) -> None:

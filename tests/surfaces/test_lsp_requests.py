@@ -248,6 +248,20 @@ async def test_explain(where: dict[str, Any], lines: tuple[int, int]) -> None:
         await client.leave()
 
 
+async def test_related() -> None:
+    host = scripted()
+    async with connected(host) as client:
+        await started(client)
+        where = {"textDocument": {"uri": URI}, "position": {"line": 3, "character": 4}}
+        found = (await client.request("impetus/related", where))["related"]
+        assert [one["relation"] for one in found] == ["caller", "similar"]
+        assert (found[0]["passage"]["path"], found[0]["passage"]["range"]) == ("src/app.py", span((2, 0), (4, 10)))
+        (selection,) = host.current.told("related")
+        assert (selection.start_line, selection.end_line) == (4, 4)
+        assert (await failure(client, "impetus/related", {"textDocument": {"uri": URI}})).code == PARAMS
+        await client.leave()
+
+
 async def test_work_done_progress_of_an_answer() -> None:
     async with connected(scripted(events=[Sources(()), Progress(1, 4), *answer()[1:]])) as client:
         await started(client)

@@ -80,7 +80,7 @@ class Disk:
 
     def stat(self, root: Path, path: str) -> tuple[int, int] | None:
         try:
-            status = (root / path).stat(follow_symlinks=False)
+            status = os.lstat(f"{root}/{path}")
         except OSError:
             return None
         return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

@@ -4,13 +4,14 @@ The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decide
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from impetus.adapters import sqlite_graph, sqlite_schema
+from impetus.adapters import sqlite_schema
+from impetus.adapters.sqlite_match import any_of
 from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedReference
 from impetus.domain.types import Chunk, Definition, Outline, Reference
 from impetus.errors import IndexCorrupt, IndexFailed
@@ -20,18 +21,15 @@ T = TypeVar("T")
 #: SQLite's limit on variables is 32,766; smaller slices keep statements cheap to prepare.
 _SLICE = 500
 
-#: About so many chunks are scored by a lexical query, and a share of a large index: exact at 4,000 chunks, the same 50
-#: best hits at 100,000 (docs/performance.md).
-_SCORED = 4_000
-_SCORED_SHARE = 50
-
-#: Chunks whose places a thread remembers, about 1 kB each.
+#: Chunks whose places a connection remembers, about 1 kB each.
 _KEPT_PLACES = 4_000
+_KEPT_KEYS = 20_000
 
 _PLACED = (
     'f.root, f.path, f.size, f.mtime_ns, b.key, b.language, c.key, p.start, p."end", p.start_line, p.end_line,'
-    " c.scope, c.signature, c.symbols, c.kind"
+    " c.scope, c.signature, c.symbols, c.kind, coalesce(u.users, 0)"
 )
+_USERS = "LEFT JOIN popularity u ON u.blob = b.id"
 _DEFINITION = 'd.name, d.kind, d.start, d."end", d.start_line, d.end_line, d.name_line, d.scope, d.signature, d.doc'
 
 
@@ -57,131 +55,137 @@ def marks(items: Sequence[object]) -> str:
     return ",".join("?" * len(items))
 
 
+@dataclass(slots=True)
+class _Known:
+    """What a connection has looked up since the catalog last changed: the searches of one hour share much of it."""
+
+    version: int = -1
+    chunks: int = 0
+    frequencies: dict[str, int] = field(default_factory=dict)  # term → chunks that hold it, 0 where none does
+    keys: dict[int, str] = field(default_factory=dict)  # number of a chunk → its id
+    places: dict[str, list[Placed]] = field(default_factory=dict)  # under `roots`
+    roots: tuple[Path, ...] = ()
+    numbers: dict[int, Path] = field(default_factory=dict)
+
+
+class _Connection:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = sqlite_schema.connect(path, read_only=True)
+        self._known = _Known()
+
+    def known(self) -> _Known:
+        version: int = self.db.execute("PRAGMA data_version").fetchone()[0]
+        if self._known.version != version or len(self._known.keys) > _KEPT_KEYS:
+            chunks = self.db.execute("SELECT value FROM meta WHERE key = 'chunks'").fetchone()
+            self._known = _Known(version, int(chunks[0]) if chunks else 0)
+        return self._known
+
+    def known_under(self, roots: Sequence[Path]) -> _Known:
+        known = self.known()
+        if known.roots != tuple(roots) or len(known.places) > _KEPT_PLACES:
+            known.roots, known.places, known.numbers = tuple(roots), {}, numbers_of(self.db, roots)
+        return known
+
+
 class SqliteCatalogReader:
-    """Implements `CatalogReader`. Opens one connection per calling thread."""
+    """Implements `CatalogReader`. Of its connections the one used last is used first: it remembers most."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._all: list[_Connection] = []
+        self._free: list[_Connection] = []  # a stack; append and pop of a list are atomic
 
     def close(self) -> None:
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
+        for connection in self._all:
+            connection.db.close()
+        self._all.clear()
+        self._free.clear()
 
-    def _db(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = sqlite_schema.connect(self._path, read_only=True)
-            self._connections.append(connection)
-        return connection
-
-    def _roots(self, roots: Sequence[Path]) -> dict[int, Path]:
-        rows = self._db().execute(
-            f"SELECT id, path FROM roots WHERE path IN ({marks(roots)})", [str(root) for root in roots]
-        )
-        return {number: Path(path) for number, path in rows}
+    @contextmanager
+    def _connected(self) -> Iterator[_Connection]:
+        try:
+            connection = self._free.pop()
+        except IndexError:
+            connection = _Connection(self._path)
+            self._all.append(connection)
+        try:
+            with failures():
+                yield connection
+        finally:
+            self._free.append(connection)
 
     def lexical(self, terms: Sequence[str], limit: int) -> list[tuple[str, float]]:
         if not terms:
             return []
-        with failures():
-            rows = self._db().execute(
-                "SELECT c.key, -found.score FROM"
-                " (SELECT rowid, rank AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?) found"
-                " JOIN chunks c ON c.id = found.rowid ORDER BY found.score",
-                (self._match(list(dict.fromkeys(terms))), limit),
-            )
-            return rows.fetchall()
-
-    def _match(self, terms: list[str]) -> str:
-        """Any of `terms`; in a large index a chunk must hold one of the rare ones, so that few have to be scored.
-
-        FTS5 scores every match, and frequent terms match much for little score. All terms still count in the score of
-        a match: the rare ones occur twice in the expression, so the frequent ones are written twice beside them.
-        """
-        db = self._db()
-        highest: int = db.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0]
-        if highest <= _SCORED or len(terms) == 1:
-            return _any(terms)
-        enough = _SCORED + highest // _SCORED_SHARE
-        rows = db.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", terms)
-        frequencies: dict[str, int] = dict(rows.fetchall())
-        terms = sorted(terms, key=lambda term: frequencies.get(term, 0))
-        matches, rare = 0, 0
-        while rare < len(terms):
-            matches += frequencies.get(terms[rare], 0)
-            if rare and matches > enough:
-                break
-            rare += 1
-        if rare == len(terms):
-            return _any(terms)
-        return f"({_any(terms[:rare])}) AND ({_any(terms + terms[rare:])})"
+        with self._connected() as connection:
+            known = connection.known()
+            match = any_of(list(dict.fromkeys(terms)), known.chunks, self._frequencies(connection, known, terms))
+            # Not `ORDER BY rank`: FTS5 would sort every match, SQLite keeps the best `limit` of them.
+            rows = connection.db.execute(
+                "SELECT rowid, -bm25(lexicon) AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY score DESC LIMIT ?",
+                (match, limit),
+            ).fetchall()
+            unknown = [number for number, _ in rows if number not in known.keys]
+            for part in slices(unknown):
+                found = connection.db.execute(f"SELECT id, key FROM chunks WHERE id IN ({marks(part)})", part)
+                known.keys.update(found.fetchall())
+            # A chunk may have been deleted between the two statements.
+            return [(known.keys[number], score) for number, score in rows if number in known.keys]
 
     def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
-        """Number of chunks in the lexical index, and of those that hold each term."""
-        with failures():
-            db = self._db()
-            total = db.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0]
-            rows = db.execute(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", list(terms))
-            return total, dict(rows.fetchall())
+        with self._connected() as connection:
+            known = connection.known()
+            frequencies = self._frequencies(connection, known, terms)
+            return known.chunks, {term: frequencies[term] for term in terms if frequencies[term]}
+
+    def _frequencies(self, connection: _Connection, known: _Known, terms: Sequence[str]) -> dict[str, int]:
+        unknown = [term for term in terms if term not in known.frequencies]
+        if unknown:
+            known.frequencies.update(dict.fromkeys(unknown, 0))
+            statement = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(unknown)})"
+            known.frequencies.update(connection.db.execute(statement, unknown).fetchall())
+        return known.frequencies
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
-        with failures():
-            known = self._places(roots)
-            unknown = [chunk for chunk in chunk_ids if chunk not in known]
-            numbers = self._roots(roots) if unknown else {}
-            for part in slices(unknown):
-                rows = self._db().execute(
+        with self._connected() as connection:
+            known = connection.known_under(roots)
+            places, numbers = known.places, known.numbers
+            for part in slices([chunk for chunk in chunk_ids if chunk not in places]):
+                places.update((chunk, []) for chunk in part)
+                rows = connection.db.execute(
                     # CROSS JOIN keeps this order; by itself SQLite goes through all files first, three times as long.
                     f"SELECT {_PLACED} FROM chunks c CROSS JOIN blob_chunks p ON p.chunk = c.id"
-                    " CROSS JOIN blobs b ON b.id = p.blob CROSS JOIN files f ON f.blob = b.id"
+                    f" CROSS JOIN blobs b ON b.id = p.blob CROSS JOIN files f ON f.blob = b.id {_USERS}"
                     f" WHERE c.key IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
                     [*part, *numbers],
                 )
-                known.update((chunk, []) for chunk in part)
                 for row in rows:
                     placed = _placed(numbers, row)
-                    known[placed.chunk.id].append(placed)
-            return [placed for chunk in chunk_ids for placed in known[chunk]]
-
-    def _places(self, roots: Sequence[Path]) -> dict[str, list[Placed]]:
-        """Places that this thread has looked up since the catalog last changed: queries of one hour share many."""
-        state = (self._db().execute("PRAGMA data_version").fetchone()[0], *roots)
-        known: dict[str, list[Placed]] = getattr(self._local, "places", {})
-        if getattr(self._local, "state", None) != state or len(known) > _KEPT_PLACES:
-            known = self._local.places = {}
-            self._local.state = state
-        return known
+                    places[placed.chunk.id].append(placed)
+            return [placed for chunk in chunk_ids for placed in places[chunk]]
 
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
         found: list[Placed] = []
-        with failures():
-            numbers = self._roots(roots)
+        with self._connected() as connection:
+            numbers = numbers_of(connection.db, roots)
             for ending in endings:
-                rows = self._db().execute(
+                rows = connection.db.execute(
                     f"SELECT {_PLACED} FROM files f JOIN blobs b ON b.id = f.blob JOIN blob_chunks p ON p.blob = b.id"
-                    f" JOIN chunks c ON c.id = p.chunk WHERE f.root IN ({marks(list(numbers))})"
+                    f" JOIN chunks c ON c.id = p.chunk {_USERS} WHERE f.root IN ({marks(list(numbers))})"
                     " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?",
                     [*numbers, f"%/{_escaped(ending.lower())}", limit],
                 )
                 found += [_placed(numbers, row) for row in rows]
         return found
 
-    def users(self, blobs: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        with failures():
-            for part in slices(blobs):
-                found |= sqlite_graph.users(self._db(), part)
-        return found
-
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
         found: list[PlacedDefinition] = []
-        with failures():
-            numbers = self._roots(roots)
+        with self._connected() as connection:
+            numbers = numbers_of(connection.db, roots)
             for part in slices(names):
-                rows = self._db().execute(
+                rows = connection.db.execute(
                     f"SELECT f.root, f.path, {_DEFINITION} FROM definitions d JOIN files f ON f.blob = d.blob"
                     f" WHERE d.name COLLATE NOCASE IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
                     [*part, *numbers],
@@ -191,9 +195,9 @@ class SqliteCatalogReader:
 
     def definitions_like(self, part: str, roots: Sequence[Path], limit: int) -> list[PlacedDefinition]:
         pattern = _escaped(part)
-        with failures():
-            numbers = self._roots(roots)
-            rows = self._db().execute(
+        with self._connected() as connection:
+            numbers = numbers_of(connection.db, roots)
+            rows = connection.db.execute(
                 f"SELECT f.root, f.path, {_DEFINITION} FROM definitions d JOIN files f ON f.blob = d.blob"
                 f" WHERE d.name LIKE ? ESCAPE '\\' AND f.root IN ({marks(list(numbers))})"
                 " ORDER BY d.name NOT LIKE ? ESCAPE '\\', length(d.name), f.path LIMIT ?",
@@ -202,9 +206,9 @@ class SqliteCatalogReader:
             return [PlacedDefinition(numbers[root], path, _definition(rest)) for root, path, *rest in rows]
 
     def references(self, name: str, roots: Sequence[Path], limit: int) -> list[PlacedReference]:
-        with failures():
-            numbers = self._roots(roots)
-            rows = self._db().execute(
+        with self._connected() as connection:
+            numbers = numbers_of(connection.db, roots)
+            rows = connection.db.execute(
                 "SELECT f.root, f.path, r.name, r.kind, r.line, r.within FROM refs r JOIN files f ON f.blob = r.blob"
                 f" WHERE r.name = ? AND f.root IN ({marks(list(numbers))}) ORDER BY f.path, r.line LIMIT ?",
                 [name, *numbers, limit],
@@ -212,8 +216,8 @@ class SqliteCatalogReader:
             return [PlacedReference(numbers[root], path, Reference(*rest)) for root, path, *rest in rows]
 
     def outline(self, root: Path, path: str) -> Outline | None:
-        with failures():
-            db = self._db()
+        with self._connected() as connection:
+            db = connection.db
             row = db.execute(
                 "SELECT f.blob FROM files f JOIN roots r ON r.id = f.root WHERE r.path = ? AND f.path = ?",
                 (str(root), path),
@@ -225,8 +229,8 @@ class SqliteCatalogReader:
             return Outline(tuple(map(_definition, definitions)), tuple(Reference(*r) for r in references))
 
     def paths(self, root: Path) -> dict[str, str]:
-        with failures():
-            rows = self._db().execute(
+        with self._connected() as connection:
+            rows = connection.db.execute(
                 "SELECT f.path, b.language FROM files f JOIN roots r ON r.id = f.root JOIN blobs b ON b.id = f.blob"
                 " WHERE r.path = ?",
                 (str(root),),
@@ -234,8 +238,8 @@ class SqliteCatalogReader:
             return dict(rows.fetchall())
 
     def counts(self, root: Path) -> CatalogCounts:
-        with failures():
-            db = self._db()
+        with self._connected() as connection:
+            db = connection.db
             languages = dict(
                 db.execute(
                     "SELECT b.language, count(*) FROM files f JOIN roots r ON r.id = f.root"
@@ -260,8 +264,9 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _any(terms: Sequence[str]) -> str:
-    return " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
+def numbers_of(db: sqlite3.Connection, roots: Sequence[Path]) -> dict[int, Path]:
+    rows = db.execute(f"SELECT id, path FROM roots WHERE path IN ({marks(roots)})", [str(root) for root in roots])
+    return {number: Path(path) for number, path in rows}
 
 
 def _names(joined: str) -> tuple[str, ...]:
@@ -269,9 +274,9 @@ def _names(joined: str) -> tuple[str, ...]:
 
 
 def _placed(roots: Mapping[int, Path], row: Sequence[Any]) -> Placed:
-    root, path, size, mtime, blob, language, key, start, end, first, last, scope, signature, names, kind = row
+    root, path, size, mtime, blob, language, key, start, end, first, last, scope, signature, names, kind, users = row
     chunk = Chunk(key, start, end, first, last, _names(scope), signature, _names(names), kind)
-    return Placed(roots[root], path, language, FileState(size, mtime, blob), chunk)
+    return Placed(roots[root], path, language, FileState(size, mtime, blob), chunk, users)
 
 
 def _definition(row: Sequence[Any]) -> Definition:

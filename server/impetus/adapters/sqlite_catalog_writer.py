@@ -115,6 +115,7 @@ class SqliteCatalogWriter:
 
     def collect(self, older_than_s: float) -> list[str]:
         with self._transaction() as db:
+            sqlite_graph.count_users(db)  # afterwards nobody knows any more what these contents used
             old = [
                 blob
                 for (blob,) in db.execute("SELECT id FROM blobs WHERE unused_since <= ?", (time.time() - older_than_s,))
@@ -183,6 +184,7 @@ class SqliteCatalogWriter:
             ],
         )
         db.executemany("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", [(n, terms) for n, _, terms in numbered])
+        self._count_chunks(len(numbered))
         numbers.update((chunk.id, number) for number, chunk, _ in numbered)
         return numbers
 
@@ -201,6 +203,7 @@ class SqliteCatalogWriter:
 
     def _mark_unused(self, blobs: Set[int]) -> None:
         now = time.time()
+        sqlite_graph.note(self._db, blobs)
         for part in slices(list(blobs)):
             self._db.execute(
                 "UPDATE blobs SET unused_since = CASE WHEN EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.id)"
@@ -223,7 +226,12 @@ class SqliteCatalogWriter:
             )
             db.executemany("DELETE FROM chunks WHERE id = ?", [(number,) for number, _, _ in rows])
             deleted += [key for _, key, _ in rows]
+        self._count_chunks(-len(deleted))
         return deleted
+
+    def _count_chunks(self, more: int) -> None:
+        """Kept beside the table: counting it takes milliseconds, and every query needs the number."""
+        self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'chunks'", (more,))
 
 
 def _span(d: Definition) -> tuple[str, str, int, int, int, int, int]:

@@ -1,42 +1,95 @@
 """The symbol graph of a catalog: which contents use which, by the tables of definitions and references.
 
 Names are all there is to go by. A name that many contents define does not tell which of them is meant, so such names
-make no edge. The counts are stored, because counting takes a second in a million lines.
+make no edge. Only contents that a file has now take part, because each save leaves a former one behind. The counts
+are stored: counting all takes a second in a million lines. What was taken up or left since is noted in `uncounted`,
+in the transaction that did so, and after a few files only what they touch is counted again.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 #: A name that more contents define than this makes no edge.
 MAX_DEFINERS = 3
+#: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
+_FEW, _AFFECTED = 100, 2_000
 
-_COUNT = f"""
+_LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
+_NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not
+
+_COUNT_ALL = f"""
 INSERT INTO popularity
 WITH telling AS (
-    SELECT name FROM definitions GROUP BY name HAVING count(DISTINCT blob) <= {MAX_DEFINERS}
+    SELECT d.name FROM definitions d WHERE {_LIVE.format("d")}
+    GROUP BY d.name HAVING count(DISTINCT d.blob) <= {MAX_DEFINERS}
 )
 SELECT d.blob, count(DISTINCT r.blob)
 FROM telling JOIN definitions d ON d.name = telling.name
 JOIN refs r ON r.name = d.name AND r.blob <> d.blob
+WHERE {_LIVE.format("d")} AND {_LIVE.format("r")}
 GROUP BY d.blob
 """
+_COUNT_ONE = f"""
+INSERT INTO popularity
+SELECT d.blob, count(DISTINCT r.blob)
+FROM definitions d CROSS JOIN refs r ON r.name = d.name AND r.blob <> d.blob
+WHERE d.blob = ? AND {_LIVE.format("d")} AND {_LIVE.format("r")}
+AND {MAX_DEFINERS} >= (
+    SELECT count(DISTINCT o.blob) FROM definitions o WHERE {_NAMED.format("o", "d.name")} AND {_LIVE.format("o")}
+)
+GROUP BY d.blob
+"""
+_DEFINERS = (
+    f"SELECT DISTINCT d.blob FROM definitions d WHERE {_NAMED.format('d', '?1')} AND {_LIVE.format('d')} LIMIT ?2"
+)
 
 
-def count_users(connection: sqlite3.Connection) -> None:
-    """Count anew how many other contents use a name that each defines; nothing is done when nothing was added."""
-    newest = str(connection.execute("SELECT coalesce(max(id), 0) FROM blobs").fetchone()[0])
-    known = connection.execute("SELECT value FROM meta WHERE key = 'popularity'").fetchone()
-    if known is not None and known[0] == newest:
-        return
-    connection.execute("DELETE FROM popularity")
-    connection.execute(_COUNT)
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('popularity', ?)", (newest,))
-
-
-def users(connection: sqlite3.Connection, blobs: Sequence[str]) -> dict[str, int]:
-    """Of these contents (at most 500), those that others use, with the number of their users."""
-    marks = ",".join("?" * len(blobs))
-    rows = connection.execute(
-        f"SELECT b.key, p.users FROM blobs b JOIN popularity p ON p.blob = b.id WHERE b.key IN ({marks})", list(blobs)
+def note(db: sqlite3.Connection, blobs: Collection[int]) -> None:
+    """Files are about to take up or leave these contents; remember whether they were in use."""
+    db.executemany(
+        "INSERT OR IGNORE INTO uncounted SELECT id, unused_since IS NULL FROM blobs WHERE id = ?",
+        [(blob,) for blob in blobs],
     )
-    return dict(rows.fetchall())
+
+
+def count_users(db: sqlite3.Connection) -> None:
+    """Bring the table `popularity` up to date: how many other contents use a name that each defines."""
+    turned = db.execute(
+        "SELECT u.blob, u.used FROM uncounted u JOIN blobs b ON b.id = u.blob"
+        " WHERE u.used <> (b.unused_since IS NULL) LIMIT ?",
+        (_FEW + 1,),
+    ).fetchall()
+    if turned:
+        left = [blob for blob, used in turned if used]
+        taken = [blob for blob, used in turned if not used]
+        affected = _affected(db, left, taken) if len(turned) <= _FEW else None
+        if affected is None:
+            db.execute("DELETE FROM popularity")
+            db.execute(_COUNT_ALL)
+        else:
+            numbers = [(blob,) for blob in affected]
+            db.executemany("DELETE FROM popularity WHERE blob = ?", numbers)
+            db.executemany(_COUNT_ONE, numbers)
+    db.execute("DELETE FROM uncounted")
+
+
+def _affected(db: sqlite3.Connection, left: Sequence[int], taken: Sequence[int]) -> set[int] | None:
+    """Contents whose number of users may be another now; None when they are too many."""
+    affected = {*left, *taken}
+    for table, most in (("refs", MAX_DEFINERS), ("definitions", MAX_DEFINERS + len(affected))):
+        before, after = _names(db, table, left), _names(db, table, taken)
+        # An edited file uses and defines nearly the same names as before, and for those nothing has changed.
+        changed = before ^ after if len(left) == len(taken) == 1 else before | after
+        for name in changed:
+            definers = db.execute(_DEFINERS, (name, most + 1)).fetchall()
+            if len(definers) <= most:
+                affected.update(blob for (blob,) in definers)
+            if len(affected) > _AFFECTED:
+                return None
+    return affected
+
+
+def _names(db: sqlite3.Connection, table: str, blobs: Sequence[int]) -> set[str]:
+    return {
+        name for blob in blobs for (name,) in db.execute(f"SELECT DISTINCT name FROM {table} WHERE blob = ?", (blob,))
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -79,6 +79,10 @@ CREATE TABLE popularity (                  -- derived from definitions and refs,
     blob INTEGER PRIMARY KEY,
     users INTEGER NOT NULL
 );
+CREATE TABLE uncounted (                   -- contents taken up or left by files since `popularity` was counted
+    blob INTEGER PRIMARY KEY,
+    used INTEGER NOT NULL                  -- whether a file had it then
+);
 CREATE VIRTUAL TABLE lexicon USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);
 """
@@ -96,7 +100,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection = _open(path, read_only)
             with connection:
                 connection.executescript(SCHEMA)
-                connection.execute("INSERT INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
+                connection.execute("INSERT INTO meta VALUES ('schema', ?), ('chunks', '0')", (str(SCHEMA_VERSION),))
         return connection
     except sqlite3.OperationalError as error:
         raise IndexFailed(f"The catalog {path} cannot be opened: {error}") from error

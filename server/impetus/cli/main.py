@@ -132,6 +132,25 @@ def explain(
     _run(context, json, work)
 
 
+@app.command()
+def related(
+    context: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="PATH:LINE[-LINE]")],
+    workspace: Workspace = None,
+    json: Json = False,
+) -> None:
+    """Find what has to do with the code at a place: what it uses, who uses it, its tests, and code like it."""
+    from impetus.cli import places
+    from impetus.cli import related as command
+
+    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
+        lines = places.lines(place)
+        root = places.folder(workspace or places.project_of(Path(lines.path)))
+        return command.related(runtime, out, root, lines)
+
+    _run(context, json, work)
+
+
 # `-:3:5` begins like an option and is none.
 @app.command(context_settings={"ignore_unknown_options": True})
 def complete(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from impetus.domain.quoting import code, dedented, fence, first_sentence, lines_of, place
-from impetus.domain.types import Definition, Outline, ReferenceHit, Source
+from impetus.domain.types import Definition, Outline, ReferenceHit, Related, Source
 
 NO_MODEL = "*No chat model is configured; these are the facts that the index knows.*"
 
@@ -48,6 +48,7 @@ class Facts:
     tests: tuple[Use, ...] = ()
     callees: tuple[Callee, ...] = ()
     members: tuple[Definition, ...] = ()
+    similar: tuple[Source, ...] = ()  # nearest by meaning
     sources: tuple[Source, ...] = ()
 
 
@@ -115,6 +116,19 @@ def blocks(facts: Facts, *, with_code: bool = True) -> Iterable[str]:
         yield "No use of it outside of tests is known in the index." if facts.tests else "No use of it is known."
     if facts.tests:
         yield _list("Tests that mention it", [_use(use) for use in facts.tests])
+    if facts.similar:
+        yield _list("Similar code", [_similar(source) for source in facts.similar])
+
+
+def related(facts: Facts) -> tuple[Related, ...]:
+    """The same facts as places: what the code uses, what uses it, what tests it, what is like it."""
+    hits = {source.number: source.hit for source in facts.sources}
+    return (
+        *(Related("callee", hits[callee.source]) for callee in facts.callees if callee.source),
+        *(Related("caller", hits[use.source]) for use in facts.callers),
+        *(Related("test", hits[use.source]) for use in facts.tests),
+        *(Related("similar", source.hit) for source in facts.similar),
+    )
 
 
 def answer(facts: Facts) -> str:
@@ -162,6 +176,12 @@ def _use(use: Use) -> str:
     within = f" in {code(reference.within)}" if reference.within else ""
     line = f": {code(use.reference.text)}" if use.reference.text else ""
     return f"{code(place(use.reference.path, reference.line, reference.line))}{within} [{use.source}]{line}"
+
+
+def _similar(source: Source) -> str:
+    hit = source.hit
+    name = f"{code(hit.symbol)} in " if hit.symbol else ""
+    return f"{name}{code(place(hit.path, hit.start_line, hit.end_line))} [{source.number}]"
 
 
 def _shortened(text: str, limit: int = 40) -> str:

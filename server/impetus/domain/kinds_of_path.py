@@ -1,6 +1,7 @@
 """What a path says of its file: a test, an example, generated, a declaration. By the usual names, in any language."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 #: `test_x` is a test only in languages that name tests so; `test_functions.bash` is a library.
@@ -22,27 +23,22 @@ _DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
 _INDEX = re.compile(r"(^|/)(__init__\.py|index\.[cm]?[jt]sx?|mod\.rs|lib\.rs|package-info\.java)$")
 
 
-@lru_cache(maxsize=16_384)
-def is_test(path: str) -> bool:
-    return _TEST.search(path) is not None
+@dataclass(frozen=True, slots=True)
+class KindOfPath:
+    test: bool
+    example: bool  # also benchmarks, documentation, and what is kept for others' sake: vendored, legacy, compatibility
+    generated: bool  # written by a program: build output, snapshots, minified and protocol code
+    declaration: bool  # types without the code: `.d.ts`, `.pyi`
 
 
 @lru_cache(maxsize=16_384)
-def is_example(path: str) -> bool:
-    """Also benchmarks, documentation, and what is kept for others' sake: vendored, legacy, compatibility."""
-    return _EXAMPLE.search(path) is not None
-
-
-@lru_cache(maxsize=16_384)
-def is_generated(path: str) -> bool:
-    """Written by a program: build output, snapshots, minified and protocol code."""
-    return _GENERATED.search(path) is not None
-
-
-@lru_cache(maxsize=16_384)
-def is_declaration(path: str) -> bool:
-    """Types without the code: `.d.ts`, `.pyi`."""
-    return _DECLARATION.search(path) is not None
+def kind_of(path: str) -> KindOfPath:
+    return KindOfPath(
+        _TEST.search(path) is not None,
+        _EXAMPLE.search(path) is not None,
+        _GENERATED.search(path) is not None,
+        _DECLARATION.search(path) is not None,
+    )
 
 
 @lru_cache(maxsize=16_384)

@@ -1,14 +1,17 @@
 """How much of a query stands in a path or a name: words, inflections included (`retries` asks for `retry`).
 
-One `Overlap` lives as long as one query and remembers every word, path and name that it has judged.
+One `Overlap` lives as long as one query and remembers every word and name that it has judged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TypeVar
 
 from impetus.domain.kinds_of_path import is_index
 from impetus.domain.query import ParsedQuery, name_parts
 from impetus.domain.tokens import WORD, parts
+
+T = TypeVar("T")
 
 #: Folders that count, from the file upwards: above them stands what is common to the whole project.
 _FOLDERS = 3
@@ -41,35 +44,25 @@ class Overlap:
             self._by_beginning.setdefault(word[:_COMMON], []).append(word)
         self._beginnings = frozenset(self._by_beginning)
         self._named = query.paths
-        self._asked: dict[str, tuple[str, ...]] = {}
-        self._shares: dict[str, float] = {}
-        self._paths: dict[str, PathOverlap] = {}
-
-    def path(self, path: str) -> PathOverlap:
-        found = self._paths.get(path)
-        if found is None:
-            found = self._paths[path] = self._judge(path)
-        return found
+        self._asked = _Remembered(self._asked_by)
+        self._shares = _Remembered(lambda name: self._share(_words(name)))
 
     def name(self, name: str) -> float:
         """Share of the words of `name` that the query has."""
-        found = self._shares.get(name)
-        if found is None:
-            found = self._shares[name] = self._share(_words(name))
-        return found
+        return self._shares[name]
 
     def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
         """The best of the names that a passage defines, or half of the best of those around it."""
         if self._beginnings.isdisjoint(_beginnings(symbols, scope)):
             return 0.0
-        own = max(map(self.name, symbols), default=0.0)
-        return max(own, max(map(self.name, scope), default=0.0) / 2)
+        own = max(map(self._shares.__getitem__, symbols), default=0.0)
+        return max(own, max(map(self._shares.__getitem__, scope), default=0.0) / 2)
 
-    def _judge(self, path: str) -> PathOverlap:
+    def path(self, path: str) -> PathOverlap:
         stem, folders, beginnings = _path_words(path)
         if not self._named and self._beginnings.isdisjoint(beginnings):
             return _NOTHING
-        asked = {word for words in (stem, *folders) for part in words for word in self._asked_by(part)}
+        asked = {word for words in (stem, *folders) for part in words for word in self._asked[part]}
         lower = f"/{path.lower()}"
         return PathOverlap(
             self._share(stem),
@@ -82,22 +75,24 @@ class Overlap:
         )
 
     def _share(self, words: tuple[str, ...]) -> float:
-        if not words:
-            return 0.0
-        known, hits = self._asked, 0
-        for word in words:
-            asked = known.get(word)
-            if asked or (asked is None and self._asked_by(word)):
-                hits += 1
-        return hits / len(words)
+        return 1 - [*map(self._asked.__getitem__, words)].count(()) / len(words) if words else 0.0
 
     def _asked_by(self, word: str) -> tuple[str, ...]:
         """The words of the query that `word` is one form of."""
-        found = self._asked.get(word)
-        if found is None:
-            similar = self._by_beginning.get(word[:_COMMON], ())
-            found = self._asked[word] = tuple(asked for asked in similar if same_word(word, asked))
-        return found
+        similar = self._by_beginning.get(word[:_COMMON], ())
+        return tuple(asked for asked in similar if same_word(word, asked))
+
+
+class _Remembered(dict[str, T]):
+    """Values by key, each made once."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: str) -> T:
+        value = self[key] = self._make(key)
+        return value
 
 
 def same_word(word: str, asked: str) -> bool:

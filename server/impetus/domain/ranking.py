@@ -4,12 +4,13 @@
 is worth (figures in docs/performance.md). No rule knows a repository or a language's keywords.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
 
-from impetus.domain.kinds_of_path import is_declaration, is_example, is_generated, is_test
+from impetus.domain.kinds_of_path import kind_of
 from impetus.domain.overlap import Overlap
 from impetus.domain.ports import Placed
 from impetus.domain.query import Kind, ParsedQuery
@@ -69,7 +70,8 @@ BARE_RULES = Rules(**{rule: 1.0 if rule in FACTORS else 0.0 for rule in SWITCHES
 _NAMES = 8
 #: A query of which no word is known is answered by meaning alone only from this cosine on; nonsense stays below.
 _LIKE = 0.35
-_PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
+#: Languages of documentation and data.
+PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
 
 
 @dataclass(slots=True)
@@ -79,13 +81,16 @@ class Candidate:
     placed: Placed
     lexical: float = 0.0
     dense: float = 0.0
-    popularity: float = 0.0  # how much other files use it, on any scale: compared within one result
     nearness: float = 0.0  # 1: open in the editor, 0.5: in a folder of an open file
     score: float = 0.0
-    file: str = field(init=False)  # tells files of several roots apart, and is faster to look up than a path
 
-    def __post_init__(self) -> None:
-        self.file = f"{self.placed.root}/{self.placed.path}"
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What the rules say of a file, the same for all its passages."""
+
+    boost: float
+    factor: float
 
 
 def rank(
@@ -103,16 +108,25 @@ def rank(
         return []
     fuse(query, pool, rules)
     top = max(candidate.score for candidate in pool) or 1.0
-    boost = _boosts(query, pool, rules, Overlap(query, rarity or {}))
-    factors: dict[str, float] = {}
+    overlap = Overlap(query, rarity or {})
+    files = _files(query, pool, rules, overlap)
+    own = _own(query, rules)
+    weights: list[float] = []
     for candidate in pool:
-        path = candidate.placed.path
-        factor = factors.get(path)
-        if factor is None:
-            factor = factors[path] = _factor(query, candidate.placed, rules)
-        earned = 1 - rules.doubt + rules.doubt * candidate.score / top
-        candidate.score = (candidate.score + top * boost(candidate) * earned) * factor
-    return _diverse(pool, rules, per_file, limit)
+        placed = candidate.placed
+        file = files[placed.file]
+        weight = file.factor * (top * (1 - rules.doubt) + candidate.score * rules.doubt)
+        candidate.score = file.factor * candidate.score + weight * (file.boost + own(placed))
+        weights.append(weight)
+    # Names cost time, so only passages that could still be among the best are asked for theirs.
+    least = _least(pool, rules, per_file, limit)
+    near: list[Candidate] = []
+    for candidate, weight in zip(pool, weights, strict=True):
+        if candidate.score + weight * rules.names >= least:
+            chunk = candidate.placed.chunk
+            candidate.score += weight * rules.names * overlap.names(chunk.symbols[:_NAMES], chunk.scope)
+            near.append(candidate)
+    return _diverse(near, rules, per_file, limit)
 
 
 def _answerable(query: ParsedQuery, pool: Sequence[Candidate]) -> bool:
@@ -154,39 +168,59 @@ def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> dict[float,
 # -- boosts ------------------------------------------------------------------------------------------------------------
 
 
-def _boosts(
-    query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap
-) -> Callable[[Candidate], float]:
-    coherence = _coherence(pool)
-    most_popular = max(candidate.popularity for candidate in pool) or 1.0
-    by_path: dict[str, float] = {}
-    identifiers = frozenset(name.lower() for name in query.identifiers)
-
-    def boost(candidate: Candidate) -> float:
-        placed = candidate.placed
-        of_path = by_path.get(placed.path)
-        if of_path is None:
-            judged = overlap.path(placed.path)
-            of_path = by_path[placed.path] = (
-                rules.stem * judged.stem
-                + rules.folder * judged.folder
-                + rules.path * judged.asked
-                + rules.named * judged.named
-            )
-        total = (
-            of_path
-            + rules.names * overlap.names(placed.chunk.symbols[:_NAMES], placed.chunk.scope)
-            + rules.coherence * coherence[candidate.file]
-            + rules.popularity * candidate.popularity / most_popular
-            + rules.nearness * candidate.nearness
+def _files(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap) -> dict[str, _File]:
+    passages: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in pool:
+        passages[candidate.placed.file].append(candidate)
+    sums = {file: sum([candidate.score for candidate in own]) for file, own in passages.items()}
+    best = max(sums.values()) or 1.0
+    most_used = math.log1p(max(own[0].placed.users for own in passages.values())) or 1.0
+    files: dict[str, _File] = {}
+    for file, own in passages.items():
+        placed = own[0].placed
+        path = overlap.path(placed.path)
+        boost = (
+            rules.stem * path.stem
+            + rules.folder * path.folder
+            + rules.path * path.asked
+            + rules.named * path.named
+            # A file of which many passages match is more likely the place.
+            + rules.coherence * sums[file] / best
+            + rules.popularity * math.log1p(placed.users) / most_used
+            + rules.nearness * own[0].nearness
         )
-        if identifiers and not identifiers.isdisjoint(name.lower() for name in placed.chunk.symbols):
+        files[file] = _File(boost, _factor(query, placed, rules))
+    return files
+
+
+def _own(query: ParsedQuery, rules: Rules) -> Callable[[Placed], float]:
+    """What a passage earns by itself for what the query spells: a name that it defines, a line of a trace."""
+    identifiers = frozenset(name.lower() for name in query.identifiers)
+    if not identifiers and not query.frames:
+        return lambda placed: 0.0
+
+    def boost(placed: Placed) -> float:
+        total = 0.0
+        if identifiers and not identifiers.isdisjoint(map(str.lower, placed.chunk.symbols)):
             total += rules.definition * _defines(query, placed)
         if query.frames:
             total += rules.frame * _in_trace(query, placed)
         return total
 
     return boost
+
+
+def _least(pool: Sequence[Candidate], rules: Rules, per_file: int, limit: int) -> float:
+    """A score that the `limit`-th result reaches for sure, whatever the names of passages add."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for candidate in pool:
+        found[candidate.placed.file].append(candidate.score)
+    sure: list[float] = []
+    for scores in found.values():
+        scores.sort(reverse=True)
+        sure += [score * rules.repeat**place for place, score in enumerate(scores[:per_file])]
+    sure.sort(reverse=True)
+    return sure[limit - 1] if len(sure) >= limit else 0.0
 
 
 def _defines(query: ParsedQuery, placed: Placed) -> float:
@@ -216,49 +250,41 @@ def _in_trace(query: ParsedQuery, placed: Placed) -> float:
     )
 
 
-def _coherence(pool: Sequence[Candidate]) -> Mapping[str, float]:
-    """A file of which many passages match is more likely the place: its share of the best file's sum."""
-    sums: dict[str, float] = defaultdict(float)
-    for candidate in pool:
-        sums[candidate.file] += candidate.score
-    best = max(sums.values())
-    return {file: total / best for file, total in sums.items()}
-
-
 # -- penalties and diversity -------------------------------------------------------------------------------------------
 
 
 def _factor(query: ParsedQuery, placed: Placed, rules: Rules) -> float:
-    path, factor = placed.path, 1.0
-    if any(path.lower().endswith(named) for named in query.paths):
+    factor = 1.0
+    if query.paths and placed.path.lower().endswith(query.paths):
         return factor
-    if not query.wants_tests and is_test(path):
+    kind = kind_of(placed.path)
+    if kind.test and not query.wants_tests:
         factor *= rules.tests
     if not query.wants_examples:
-        if is_example(path):
+        if kind.example:
             factor *= rules.examples
-        if placed.language in _PROSE:
+        if placed.language in PROSE:
             factor *= rules.prose
-    if is_generated(path):
+    if kind.generated:
         factor *= rules.generated
-    if is_declaration(path):
+    if kind.declaration:
         factor *= rules.declarations
     return factor
 
 
 def _diverse(pool: list[Candidate], rules: Rules, per_file: int, limit: int) -> list[Candidate]:
     """Each further passage of a file counts less, at most `per_file` are kept, and nothing far below the best."""
-    pool.sort(key=lambda c: (-c.score, c.placed.path, c.placed.chunk.start))
-    best = pool[0].score
+    best = max(candidate.score for candidate in pool)
     if best <= 0:
         return []
     seen: dict[str, int] = defaultdict(int)
     kept: list[Candidate] = []
-    for candidate in pool:
-        count = seen[candidate.file]
+    for candidate in sorted(pool, key=lambda c: (-c.score, c.placed.path, c.placed.chunk.start)):
+        file = candidate.placed.file
+        count = seen[file]
         if count >= per_file:
             continue
-        seen[candidate.file] += 1
+        seen[file] = count + 1
         candidate.score *= rules.repeat**count / best
         if candidate.score >= rules.floor:
             kept.append(candidate)

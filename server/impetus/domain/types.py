@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
+from typing import Literal
 
 # -- source structure ------------------------------------------------------------------------------------------------
 
@@ -142,6 +143,14 @@ class Hit:
     @property
     def absolute_path(self) -> Path:
         return self.root / self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Code that has to do with a place, and how. Scores compare within one relation."""
+
+    relation: Literal["callee", "caller", "test", "similar"]
+    hit: Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ ASK: Final = "impetus/ask"
 EXPLAIN: Final = "impetus/explain"
 COMPLETE: Final = "impetus/complete"
 SEARCH: Final = "impetus/search"
+RELATED: Final = "impetus/related"
 STATUS: Final = "impetus/status"
 REINDEX: Final = "impetus/reindex"
 FEEDBACK: Final = "impetus/feedback"
@@ -76,6 +77,13 @@ class SearchParams:
     languages: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()  # URIs of workspace folders; empty means all
     per_file: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RelatedParams:
+    text_document: TextDocumentIdentifier
+    range: Range | None = None
+    position: Position | None = None  # instead of a range: the symbol at the cursor
 
 
 @attrs.frozen(kw_only=True)
@@ -172,6 +180,17 @@ class SearchResult:
 
 
 @attrs.frozen(kw_only=True)
+class RelatedPassage:
+    relation: str  # "callee", "caller", "test" or "similar"
+    passage: Passage
+
+
+@attrs.frozen(kw_only=True)
+class RelatedResult:
+    related: tuple[RelatedPassage, ...]
+
+
+@attrs.frozen(kw_only=True)
 class Problem:
     subject: str
     message: str
@@ -239,6 +258,7 @@ METHODS: Final[dict[str, tuple[type[Any], type[Any] | None]]] = {
     EXPLAIN: (ExplainParams, AnswerResult),
     COMPLETE: (CompleteParams, CompleteResult),
     SEARCH: (SearchParams, SearchResult),
+    RELATED: (RelatedParams, RelatedResult),
     STATUS: (StatusParams, StatusResult),
     REINDEX: (ReindexParams, None),
     FEEDBACK: (FeedbackParams, None),

@@ -51,11 +51,7 @@ async def ask(client: Client, params: protocol.AskParams) -> protocol.AnswerResu
 
 
 async def explain(client: Client, params: protocol.ExplainParams) -> protocol.AnswerResult:
-    document = client.document(params.text_document.uri)
-    if params.range is None and params.position is None:
-        raise BadRequest("What is to be explained is missing; send a range or a position", parameter="range")
-    wanted = params.range or lsp.Range(*(params.position or lsp.Position(0, 0),) * 2)
-    selection = convert.selection(document, wanted, client.encoding)
+    selection = _place(client, params)
     session = await client.session()
     return await deliver(
         client.rpc,
@@ -91,6 +87,18 @@ async def search(client: Client, params: protocol.SearchParams) -> protocol.Sear
     )
     hits = await session.search(query)
     return protocol.SearchResult(hits=tuple(convert.passage(hit, client.encoding) for hit in hits))
+
+
+async def related(client: Client, params: protocol.RelatedParams) -> protocol.RelatedResult:
+    selection = _place(client, params)
+    session = await client.session()
+    found = await session.related(selection)
+    return protocol.RelatedResult(
+        related=tuple(
+            protocol.RelatedPassage(relation=one.relation, passage=convert.passage(one.hit, client.encoding))
+            for one in found
+        )
+    )
 
 
 async def status(client: Client, _params: protocol.StatusParams) -> protocol.StatusResult:
@@ -216,6 +224,14 @@ def _selection(client: Client, params: protocol.AskParams) -> Selection | None:
     if params.text_document is None or params.range is None:
         raise BadRequest("A selection needs both textDocument and range; send both or neither", parameter="range")
     return convert.selection(client.document(params.text_document.uri), params.range, client.encoding)
+
+
+def _place(client: Client, params: protocol.ExplainParams | protocol.RelatedParams) -> Selection:
+    document = client.document(params.text_document.uri)
+    if params.range is None and params.position is None:
+        raise BadRequest("The place in the document is missing; send a range or a position", parameter="range")
+    wanted = params.range or lsp.Range(*(params.position or lsp.Position(0, 0),) * 2)
+    return convert.selection(document, wanted, client.encoding)
 
 
 def _roots(client: Client, uris: tuple[str, ...]) -> tuple[Path, ...]:

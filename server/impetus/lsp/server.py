@@ -39,6 +39,7 @@ OWN_REQUESTS: Final[dict[str, Callable[[Client, Any], Awaitable[Any]]]] = {
     protocol.EXPLAIN: requests.explain,
     protocol.COMPLETE: requests.complete,
     protocol.SEARCH: requests.search,
+    protocol.RELATED: requests.related,
     protocol.STATUS: requests.status,
     protocol.REINDEX: requests.reindex,
     protocol.FEEDBACK: requests.feedback,

@@ -31,6 +31,7 @@ from impetus.domain.types import (
     Progress,
     Prompt,
     Question,
+    Related,
     Role,
     Sampling,
     SearchQuery,
@@ -111,6 +112,10 @@ class Assistant:
         async with aclosing(self._answered(prompt, self._sampling(), facts.sources, passages, extract)) as events:
             async for event in events:
                 yield event
+
+    async def related(self, selection: Selection, view: View) -> tuple[Related, ...]:
+        """Callees, callers, tests and similar code of the selected code, each range as it is now."""
+        return explain.related(await gather(selection, self._retriever, Passages(self._files, view), view))
 
     async def chat(
         self, messages: Sequence[Message], view: View, sampling: Sampling, *, retrieval: bool

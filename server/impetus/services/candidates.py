@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -41,26 +42,40 @@ class Frequencies:
 
 
 def indexed(
-    query: ParsedQuery, vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int
+    query: ParsedQuery,
+    vector: Vectors,
+    repository: Repository,
+    roots: Sequence[Path],
+    limit: int,
+    beside: Executor | None = None,
 ) -> list[Candidate]:
-    """The best `limit` of either search, and the beginning of files that the query names."""
+    """The best `limit` of either search, and the beginning of files that the query names.
+
+    With `beside` both searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
+    """
     store = repository.store
+
+    def search_vectors() -> list[tuple[str, float]]:
+        return store.vectors.search(vector, limit) if vector.any() else []
+
+    nearest = beside.submit(search_vectors) if beside is not None else None
     lexical = dict(store.reader.lexical(query.terms, limit))
-    dense = dict(store.vectors.search(vector, limit)) if vector.any() else {}
+    dense = dict(nearest.result() if nearest is not None else search_vectors())
     found = store.reader.placed(list(lexical | dense), roots)
     if query.paths:
-        known = {(placed.root, placed.path, placed.chunk.start) for placed in found}
+        known = {(placed.file, placed.chunk.start) for placed in found}
         named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
-        found += [placed for placed in named if (placed.root, placed.path, placed.chunk.start) not in known]
-    users = store.reader.users(list({placed.state.blob for placed in found}))
+        found += [placed for placed in named if (placed.file, placed.chunk.start) not in known]
+    return [Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found]
+
+
+def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int) -> list[Candidate]:
+    """The `limit` nearest to a vector, by meaning alone."""
+    if not vector.any():
+        return []
+    dense = dict(repository.store.vectors.search(vector, limit))
     return [
-        Candidate(
-            placed,
-            lexical.get(placed.chunk.id, 0.0),
-            dense.get(placed.chunk.id, 0.0),
-            popularity=math.log1p(users.get(placed.state.blob, 0)),
-        )
-        for placed in found
+        Candidate(placed, 0.0, dense[placed.chunk.id]) for placed in repository.store.reader.placed(list(dense), roots)
     ]
 
 

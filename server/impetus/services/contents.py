@@ -17,13 +17,13 @@ class Contents:
 
     def __init__(self, files: FileSource) -> None:
         self._files = files
-        self._kept: OrderedDict[tuple[Path, str], tuple[tuple[int, int], bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[tuple[int, int], bytes]] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
     def read(self, root: Path, path: str) -> bytes:
         """Raises NotFound when the file is gone or unreadable."""
-        key = (root, path)
+        key = f"{root}/{path}"
         state = self._files.stat(root, path)
         with self._lock:
             known = self._kept.get(key)
@@ -35,7 +35,7 @@ class Contents:
             self._keep(key, state, data)
         return data
 
-    def _keep(self, key: tuple[Path, str], state: tuple[int, int], data: bytes) -> None:
+    def _keep(self, key: str, state: tuple[int, int], data: bytes) -> None:
         with self._lock:
             replaced = self._kept.pop(key, None)
             self._size += len(data) - (len(replaced[1]) if replaced else 0)

@@ -1,4 +1,4 @@
-"""Gathers what the index knows about a piece of code: definition, callers, callees, members, tests."""
+"""Gathers what the index knows about a piece of code: definition, callers, callees, members, tests, similar code."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,10 @@ from impetus.domain.types import (
 from impetus.services.passages import Passages, of_reference
 from impetus.services.workspace import View
 
-#: Uses and callees that become numbered sources.
+#: Uses, callees and similar passages that become numbered sources.
 MAX_USES = 8
 MAX_CALLEES = 8
+MAX_SIMILAR = 4
 #: Names looked up at most, in the order of their first use.
 MAX_NAMES = 40
 #: A name with more definitions than this says nothing about which one is meant.
@@ -41,6 +42,8 @@ class Retrieval(Protocol):
 
     async def outline(self, document: Document) -> Outline: ...
 
+    async def similar(self, code: Hit, view: View, limit: int) -> list[Hit]: ...
+
 
 def place_of(document: Document, view: View) -> tuple[Path, str]:
     """Root and path of a document; of one outside of every root, its folder and name."""
@@ -52,7 +55,7 @@ def place_of(document: Document, view: View) -> tuple[Path, str]:
 
 
 async def gather(selection: Selection, retrieval: Retrieval, passages: Passages, view: View) -> Facts:
-    """The facts, with numbered sources: the code first, then callees, callers and tests."""
+    """The facts, with numbered sources: the code first, then callees, callers and tests, at last what is similar."""
     document = selection.document
     root, path = place_of(document, view)
     lines = document.text.splitlines()
@@ -66,7 +69,8 @@ async def gather(selection: Selection, retrieval: Retrieval, passages: Passages,
     sources = _Numbered()
     name = explain.dotted(subject) if subject is not None else ""
     kind = subject.kind if subject is not None else "code"
-    sources.add(Hit(root, path, first, last, 1.0, selected, document.language, name, kind))
+    code = Hit(root, path, first, last, 1.0, selected, document.language, name, kind)
+    sources.add(code)
 
     callees = await _callees(
         explain.called_names(outline, subject, first, last), path, retrieval, passages, view, sources
@@ -74,12 +78,19 @@ async def gather(selection: Selection, retrieval: Retrieval, passages: Passages,
     callers: list[Use] = []
     tests: list[Use] = []
     if subject is not None:
-        for reference in await retrieval.references(subject.name, view, 4 * MAX_USES):
+        references = await retrieval.references(subject.name, view, 8 * MAX_USES)
+        for reference in sorted(references, key=lambda use: _distance(use, root, path)):
             if _is_own(reference, root, path, subject):
                 continue
             uses = tests if explain.is_test(reference.path) else callers
             if len(uses) < MAX_USES:
                 uses.append(Use(sources.add(of_reference(reference)), reference))
+    shown = {(source.hit.root, source.hit.path, source.hit.start_line) for source in sources.sources}
+    similar = [
+        Source(sources.add(hit), hit)
+        for hit in await retrieval.similar(code, view, MAX_SIMILAR)
+        if (hit.root, hit.path, hit.start_line) not in shown
+    ]
     return Facts(
         path,
         first,
@@ -91,6 +102,7 @@ async def gather(selection: Selection, retrieval: Retrieval, passages: Passages,
         tuple(tests),
         tuple(callees),
         explain.members(outline, subject) if subject is not None else (),
+        tuple(similar),
         tuple(sources.sources),
     )
 
@@ -117,6 +129,8 @@ async def _callees(
     callees: list[Callee] = []
     for name in names:
         symbols = found.get(name, [])
+        if not explain.is_test(path):  # code does not call its tests, they only bear the same names
+            symbols = [symbol for symbol in symbols if not explain.is_test(symbol.path)]
         here = [symbol for symbol in symbols if symbol.path == path]
         if not symbols:
             callees.append(Callee(name))
@@ -127,6 +141,15 @@ async def _callees(
                 where = place(best.path, best.definition.name_line, best.definition.name_line)
                 callees.append(Callee(name, sources.add(hit), where, best.definition.kind, best.definition.doc))
     return callees
+
+
+def _distance(use: ReferenceHit, root: Path, path: str) -> int:
+    """0 in the file itself, then one more for each folder that lies between; a use nearby tells more."""
+    if use.root != root:
+        return 1_000
+    here, there = path.split("/"), use.path.split("/")
+    common = next((n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), len(here))
+    return len(here) + len(there) - 2 * common
 
 
 def _is_own(reference: ReferenceHit, root: Path, path: str, subject: Definition) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pathspec
@@ -10,12 +11,13 @@ from impetus.domain import passages, snippets
 from impetus.domain.chunking import analyse
 from impetus.domain.ports import Embedder, FileSource, Placed, Vectors
 from impetus.domain.query import ParsedQuery, parse
-from impetus.domain.ranking import DEFAULT_RULES, Candidate, Rules, rank
+from impetus.domain.ranking import DEFAULT_RULES, PROSE, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
 from impetus.domain.snippets import Around, Found
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
-from impetus.services.candidates import Frequencies, indexed, mark_near
+from impetus.languages import languages
+from impetus.services.candidates import Frequencies, alike, indexed, mark_near
 from impetus.services.contents import Contents
 from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
@@ -23,6 +25,8 @@ from impetus.services.workspace import View
 
 #: Candidates taken from each list, and how many more: one for each 500 chunks, as a large index has more that competes.
 _CANDIDATES, _MOST_CANDIDATES = 150, 250
+#: From so many chunks on, words and meaning are searched at the same time; below, handing over costs more.
+_WORTH_A_THREAD = 10_000
 #: With filters or several roots on a store, so many are asked for instead.
 _OVERFETCH = 1_000
 #: Of either search for code that shares words with a position.
@@ -31,6 +35,8 @@ _SHARING = 60
 _MASK_MARGIN = 8_192
 #: Unsaved text competes by meaning alone only from here; below, any chunk resembles any query a little.
 _UNSAVED_COSINE = 0.2
+#: Passages looked at for similar code, and the cosine from which on code is called similar.
+_ALIKE, _ALIKE_COSINE = 50, 0.5
 
 
 class Retriever:
@@ -51,6 +57,7 @@ class Retriever:
         self._rules = rules
         self._overlay = Overlay(embedder)
         self._contents = Contents(files)
+        self._beside = ThreadPoolExecutor(2, thread_name_prefix="vectors")  # starts no thread before it is needed
 
     def with_rules(self, rules: Rules) -> "Retriever":
         """The same indexes, ranked by other rules; for evaluation."""
@@ -108,6 +115,13 @@ class Retriever:
             lambda: analyse(document.text.encode("utf-8", "replace"), document.language).outline
         )
 
+    async def similar(self, code: Hit, view: View, limit: int) -> list[Hit]:
+        """Passages nearest to `code` by meaning, without those of its own lines; scores are cosines."""
+        hits, stale = await asyncio.to_thread(self._similar, code, view, limit)
+        for path in stale:
+            self._on_stale(path)
+        return hits
+
     async def symbols(self, text: str, view: View, limit: int) -> list[SymbolHit]:
         """By name first; where names are few, definitions of passages that match by meaning."""
 
@@ -150,26 +164,46 @@ class Retriever:
         repositories = self._repositories(roots)
         frequencies = Frequencies.of(parsed, repositories)
         vector = self._embedder.embed_query(query.text)
-        limit = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
+        wanted = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
+        beside = self._beside if frequencies.total >= _WORTH_A_THREAD else None
         candidates = [
             candidate
             for repository, own in repositories
-            for candidate in indexed(parsed, vector, repository, own, limit)
+            for candidate in indexed(parsed, vector, repository, own, wanted, beside)
             if (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += self._unsaved(parsed, vector, view, frequencies)
         if admitted is not None:
             candidates = [c for c in candidates if admitted(c.placed)]
         mark_near(candidates, view)
-        ranked = rank(
-            parsed,
-            candidates,
-            self._rules,
-            rarity=frequencies.rarity(),
-            per_file=query.per_file,
-            limit=query.limit * 2,  # some of the ranked may turn out stale
-        )
-        return self._verified(ranked, view, query.limit)
+        rarity = frequencies.rarity()
+        limit = query.limit
+        while True:
+            ranked = rank(parsed, candidates, self._rules, rarity=rarity, per_file=query.per_file, limit=limit)
+            hits, stale = self._verified(ranked, view, query.limit)
+            if not stale or len(hits) == query.limit or len(ranked) < limit:
+                return hits, stale
+            limit *= 4  # some turned out stale, others take their places
+
+    def _similar(self, code: Hit, view: View, limit: int) -> tuple[list[Hit], list[Path]]:
+        vector = self._embedder.embed([mask(code.text)])[0]
+        overridden = dirty_paths(view)
+        candidates = [
+            candidate
+            for repository, own in self._repositories(view.roots)
+            for candidate in alike(vector, repository, own, _ALIKE)
+            if (candidate.placed.root, candidate.placed.path) not in overridden
+        ]
+        candidates += [Candidate(c.placed, dense=float(c.vector @ vector)) for c in self._overlay.chunks(view)]
+        among = PROSE if code.language in PROSE else languages().keys() - PROSE
+        candidates = [
+            c
+            for c in candidates
+            if c.dense >= _ALIKE_COSINE and c.placed.language in among and not _overlaps(c.placed, code)
+        ]
+        for candidate in candidates:
+            candidate.score = min(1.0, candidate.dense)
+        return self._verified(sorted(candidates, key=lambda c: -c.score), view, limit)
 
     def _repositories(self, roots: Iterable[Path]) -> list[tuple[Repository, list[Path]]]:
         grouped: dict[str, tuple[Repository, list[Path]]] = {}
@@ -244,7 +278,7 @@ class Retriever:
     def _line(self, view: View, root: Path, path: str, number: int) -> str | None:
         document = view.document(root, path)
         try:
-            text = document.text if document else self._files.read(root, path).decode("utf-8", "replace")
+            text = document.text if document else self._contents.read(root, path).decode("utf-8", "replace")
         except NotFound:
             return None
         lines = text.split("\n")
@@ -257,6 +291,12 @@ def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path])
     near = dict(reader.lexical(asked.near, _SHARING))
     placed = reader.placed(list(wide | near), roots)
     return [Found(place, wide.get(place.chunk.id, 0.0), near.get(place.chunk.id, 0.0)) for place in placed]
+
+
+def _overlaps(placed: Placed, code: Hit) -> bool:
+    chunk = placed.chunk
+    same_file = (placed.root, placed.path) == (code.root, code.path)
+    return same_file and chunk.start_line <= code.end_line and code.start_line <= chunk.end_line
 
 
 def _masked_around(data: bytes, chunk: Chunk) -> bytes:

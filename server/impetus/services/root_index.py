@@ -19,8 +19,6 @@ from impetus.services.repository import Repository
 log = logging.getLogger(__name__)
 
 _DAY = 86_400.0
-#: Who uses what hardly moves with a few files; it is counted anew after so many, and at every start.
-_RECOUNT_FROM = 100
 #: A folder that vanished, or an index that another process keeps, is looked at again after so many seconds.
 _AGAIN_S = 5.0
 #: Problems kept for the status; the count of failures is exact all the same.
@@ -163,8 +161,7 @@ class RootIndex:
         if heal:
             lost = await self.repository.run(indexer.unembedded)
             await self._apply(indexer, lost)
-        if heal or len(changes.dirty) >= _RECOUNT_FROM:
-            await self.repository.run(writer.count_users)
+        await self.repository.run(writer.count_users)
         await self._ready(problems)
         if heal:
             await self._housekeeping()

@@ -18,6 +18,7 @@ from impetus.domain.types import (
     Outcome,
     Prompt,
     Question,
+    Related,
     Sampling,
     ScanReport,
     SearchQuery,
@@ -95,6 +96,9 @@ class Session:
 
     def explain(self, selection: Selection) -> AsyncGenerator[AnswerEvent, None]:
         return self.engine.assistant.explain(selection, self.view)
+
+    async def related(self, selection: Selection) -> tuple[Related, ...]:
+        return await self.engine.assistant.related(selection, self.view)
 
     def chat(
         self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool

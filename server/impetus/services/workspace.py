@@ -19,7 +19,7 @@ class View:
     documents: Mapping[str, Document] = field(default_factory=dict)
 
     def document(self, root: Path, path: str) -> Document | None:
-        return self.documents.get(str(root / path))
+        return self.documents.get(str(root / path)) if self.documents else None
 
     def locate(self, key: str) -> tuple[Path, str] | None:
         """The innermost root that holds the document, and the path within it."""
