@@ -393,6 +393,77 @@ def test_caches_that_cannot_be_trimmed_or_batched_still_work(folder: Path) -> No
         assert answer(model, LONG)[0] == expected[2]
 
 
+#: Sliding windows beside full attention, and layers that keep a state instead of keys and values.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "gemma3_text": {
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 32,
+        "sliding_window": 64,
+        "sliding_window_pattern": 2,
+    },
+    "mamba2": {
+        "num_hidden_layers": 2,
+        "num_heads": 4,
+        "head_dim": 32,
+        "state_size": 16,
+        "conv_kernel": 4,
+        "n_groups": 1,
+        "use_bias": False,
+        "use_conv_bias": True,
+        "time_step_limit": [0.0, 100.0],
+        "time_step_rank": "auto",
+        "time_step_min": 0.001,
+        "time_step_max": 0.1,
+        "chunk_size": 64,
+        "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True,
+        "residual_in_fp32": False,
+        "rms_norm": True,
+        "norm_before_gate": False,
+    },
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_models_with_other_caches_batch_and_resume_too(folder: Path, family: str) -> None:
+    mlx_loader.load_network(folder, mlx_loader.read_config(folder))  # makes MLX ready for a CPU
+    from importlib import import_module
+
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    from impetus.adapters.mlx_text_model import MlxTextModel
+
+    config = {"hidden_size": 64, "intermediate_size": 128, "vocab_size": 320, "rms_norm_eps": 1e-6}
+    module = import_module(f"mlx_lm.models.{family}")
+    network = module.Model(module.ModelArgs.from_dict(config | {"model_type": family} | FAMILIES[family]))
+    keys = iter(mx.random.split(mx.random.key(1), 200))
+    weights = tree_flatten(network.parameters())
+    network.load_weights(
+        [(n, mx.random.normal(w.shape, key=next(keys)) * 0.2 if w.ndim > 1 else w) for n, w in weights]
+    )
+    tokenizer = ModelTokenizer(folder, {"model_type": "qwen3", "eos_token_id": 2})
+
+    def fresh() -> TextModel:
+        return MlxTextModel(network, tokenizer, CONTEXT, family, PREFIX_BYTES)
+
+    expected = [answer(fresh(), prompt)[0] for prompt in PROMPTS]
+    model = fresh()
+    for number, prompt in enumerate(PROMPTS):
+        model.start(number, prompt, GREEDY, CHAT)
+    found = run(model)
+    assert [text(found[number]) for number in range(len(PROMPTS))] == expected
+    model = fresh()
+    model.start(9, LONG, GREEDY, CHAT)
+    model.step(CHAT)
+    model.step(CHAT)
+    model.cancel(9)
+    again, last = answer(model, LONG)
+    assert (again, last.usage.cached_tokens) == (expected[2], 512)
+
+
 def test_closing_gives_the_memory_back(folder: Path) -> None:
     model = load_model(folder)
     import mlx.core as mx

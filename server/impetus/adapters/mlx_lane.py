@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import mlx.core as mx
@@ -18,8 +19,9 @@ from impetus.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-#: Tokens of a prompt read in one step: how long any other request waits at most behind this one's prompt.
+#: Tokens of prompts read in one step, and prompts they may belong to: how long any other request waits at most.
 PREFILL_CHUNK = 256
+MOST_PROMPTS = 4
 
 #: So few tokens are read at once with the logits of the last, instead of all but the last first.
 FEW_TOKENS = 4
@@ -86,7 +88,7 @@ class Lane:
                     return
 
     def step(self) -> Steps:
-        """A chunk of one prompt or a token of each decoding sequence, in turns. Raises ModelError."""
+        """A chunk of a prompt or some short ones, or a token of each decoding sequence, in turns. Raises ModelError."""
         if self._failed is not None:
             failed, self._failed = self._failed, None
             raise failed
@@ -95,20 +97,34 @@ class Lane:
         self._steps += 1
         if self._steps % CLEAR_EVERY == 0:
             mx.clear_cache()
-        rows = sum(len(batch.rows) for batch in self._batches)
+        rows = self._rows
         self._read_last = bool(self._reading) and rows < MOST_ROWS and not (rows and self._read_last)
-        if not self._read_last:
-            return self._decode()
-        sequence = self._choose()
-        return self._guarded([sequence], lambda: self._read(sequence))
+        return self._read_some() if self._read_last else self._decode()
+
+    @property
+    def _rows(self) -> int:
+        return sum(len(batch.rows) for batch in self._batches)
 
     # -- prompts -----------------------------------------------------------------------------------------------------
 
-    def _choose(self) -> Sequence:
+    def _read_some(self) -> Steps:
         self._chunks += 1
-        if self._chunks % OLDEST_EVERY == 0:
-            return self._reading[0]
-        return min(self._reading, key=self._left)
+        shortest = min(self._reading, key=self._left)
+        chosen = self._reading[0] if self._chunks % OLDEST_EVERY == 0 else shortest
+        budget = PREFILL_CHUNK + self._counters.prefill_tokens
+        steps = self._guarded([chosen], partial(self._read, chosen))
+        for _ in range(1, MOST_PROMPTS):
+            if not self._reading or self._rows >= MOST_ROWS:
+                break
+            chosen = min(self._reading, key=self._left)
+            if self._left(chosen) > budget - self._counters.prefill_tokens:
+                break
+            try:
+                steps += self._guarded([chosen], partial(self._read, chosen))
+            except ModelError as error:  # what the others gave goes first
+                self._failed = _joined(self._failed, error)
+                break
+        return steps
 
     def _left(self, sequence: Sequence) -> int:
         """Tokens of the prompt still to be read."""
@@ -163,7 +179,7 @@ class Lane:
         if batch is None:
             batch = Batch(self._network)
             self._batches.append(batch)
-        self._guarded([sequence, *batch.rows], lambda: batch.join(sequence, token))
+        self._guarded([sequence, *batch.rows], partial(batch.join, sequence, token))
         mx.clear_cache()
 
     # -- decoding ----------------------------------------------------------------------------------------------------
@@ -189,7 +205,8 @@ class Lane:
             return [(sequence.number, step) for step in sequence.accept(token)]
         except ModelError as error:  # of its own grammar: nobody else's affair
             sequence.ended = True
-            self._failed = _joined(self._failed, str(error), [sequence])
+            own = ModelError(str(error), numbers=(sequence.number,))
+            self._failed = _joined(self._failed, own)
             return []
 
     def _leave(self, batch: Batch, leaving: list[Sequence]) -> None:
@@ -218,9 +235,8 @@ class Lane:
             self._batches = [batch for batch in self._batches if not set(batch.rows) & set(lost)]
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             message = f"The model failed while generating: {reason}; try again with a shorter question"
-            raise _joined(None, message, lost) from error
+            raise ModelError(message, numbers=tuple(sequence.number for sequence in lost)) from error
 
 
-def _joined(failed: ModelError | None, message: str, sequences: list[Sequence]) -> ModelError:
-    before = failed.numbers if failed is not None else ()
-    return ModelError(message, numbers=(*before, *(sequence.number for sequence in sequences)))
+def _joined(before: ModelError | None, error: ModelError) -> ModelError:
+    return ModelError(str(error), numbers=(*(before.numbers if before is not None else ()), *error.numbers))
