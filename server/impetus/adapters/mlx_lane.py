@@ -128,7 +128,7 @@ class Lane:
 
     def _left(self, sequence: Sequence) -> int:
         """Tokens of the prompt still to be read."""
-        begun = sequence.held if sequence.layers is not None else self._prefixes.shared(sequence.tokens[:-1])
+        begun = sequence.held if sequence.layers is not None else self._prefixes.shared(sequence.begin)
         return sequence.prompt_length - begun
 
     def _read(self, sequence: Sequence) -> Steps:
@@ -155,8 +155,7 @@ class Lane:
 
     def _begin(self, sequence: Sequence) -> Layers:
         if sequence.layers is None:
-            # The last token is always read: something has to be drawn from.
-            found = self._prefixes.take(sequence.tokens[:-1], move=self._moves)
+            found = self._prefixes.take(sequence.begin, move=self._moves)
             sequence.layers, sequence.held = found or (make_prompt_cache(self._network), 0)
             sequence.reused = sequence.held
             self._counters.reused_tokens += sequence.held

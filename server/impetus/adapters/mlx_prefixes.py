@@ -15,13 +15,14 @@ from mlx_lm.models.cache import KVCache, can_trim_prompt_cache
 from numpy.typing import NDArray
 
 Layers = list[Any]
+Tokens = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
     """`tokens` are exactly those that `layers` hold."""
 
-    tokens: NDArray[np.int32]
+    tokens: Tokens
     layers: Layers
 
     @property
@@ -40,17 +41,17 @@ class PrefixCache:
         self._budget = budget
         self._kept: list[Prefix] = []  # least recently used first
 
-    def shared(self, tokens: Sequence[int]) -> int:
+    def shared(self, tokens: Tokens) -> int:
         """How many of the first `tokens` need not be read."""
-        return self._find(np.asarray(tokens, np.int32))[1]
+        return self._find(tokens)[1]
 
-    def take(self, tokens: Sequence[int], *, move: bool) -> tuple[Layers, int] | None:
+    def take(self, tokens: Tokens, *, move: bool) -> tuple[Layers, int] | None:
         """Caches of the longest kept beginning of `tokens`, and how many tokens they hold.
 
         With `move` they are not kept here as well, unless most of what they hold belongs to something else. That
         spares a copy of the arrays, and is for those who will bring them back before anybody asks again.
         """
-        best, shared = self._find(np.asarray(tokens, np.int32))
+        best, shared = self._find(tokens)
         if best is None:
             return None
         self._kept = [prefix for prefix in self._kept if prefix is not best]
@@ -87,7 +88,7 @@ class PrefixCache:
     def nbytes(self) -> int:
         return sum(prefix.nbytes for prefix in self._kept)
 
-    def _find(self, tokens: NDArray[np.int32]) -> tuple[Prefix | None, int]:
+    def _find(self, tokens: Tokens) -> tuple[Prefix | None, int]:
         best, longest = None, 0
         for prefix in reversed(self._kept):
             shared = _common(prefix.tokens, tokens)
@@ -102,7 +103,7 @@ def _covers(longer: Prefix, shorter: Prefix) -> bool:
     return same and (len(shorter.tokens) == len(longer.tokens) or can_trim_prompt_cache(longer.layers))
 
 
-def _common(left: NDArray[np.int32], right: NDArray[np.int32]) -> int:
+def _common(left: Tokens, right: Tokens) -> int:
     length = min(len(left), len(right))
     differing = np.flatnonzero(left[:length] != right[:length])
     return int(differing[0]) if len(differing) else length

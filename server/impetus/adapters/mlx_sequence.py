@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from impetus.adapters.mlx_sampler import Draw, Sampler
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
 from impetus.domain.stops import StopFilter
@@ -28,6 +30,7 @@ class Sequence:
         self.sampler = sampler
         self.tokens = list(prompt)
         self.prompt_length = len(prompt)
+        self.begin = np.asarray(prompt[:-1], np.int32)  # what can be reused: something has to be read to draw from
         self.layers: list[Any] | None = None  # its caches, from its first step until it joins a batch
         self.held = 0
         self.reused = 0  # tokens of the prompt that were in the prefix cache
