@@ -62,12 +62,14 @@ class Batch:
         """The caches of these rows, which go."""
         places = [self.rows.index(sequence) for sequence in leaving]
         keep = [row for row in range(len(self.rows)) if row not in places]
-        taken = [self._layers] if len(self.rows) == 1 else [self._extract(row) for row in places]
+        taken = [self._layers]
+        if len(self.rows) > 1:
+            taken = [self._extract(row) for row in places]
+            mx.eval([layer.state for layers in taken for layer in layers])  # or they would hold on to all rows
         self.rows = [self.rows[row] for row in keep]
         if not keep:
             self._layers, self._next, self._drawn = [], None, None
             return taken
-        mx.eval([layer.state for layers in taken for layer in layers])  # or they would hold on to all rows
         if len(keep) == 1:
             self._layers = self._extract(keep[0])
         else:

@@ -84,7 +84,10 @@ class Lane:
         for batch in self._batches:
             for sequence in batch.rows:
                 if sequence.number == number:
-                    self._leave(batch, [sequence])
+                    try:
+                        self._leave(batch, [sequence])
+                    except ModelError as error:
+                        self._failed = _joined(self._failed, error)
                     return
 
     def step(self) -> Steps:
@@ -209,7 +212,8 @@ class Lane:
             return []
 
     def _leave(self, batch: Batch, leaving: list[Sequence]) -> None:
-        for sequence, layers in zip(leaving, batch.leave(leaving), strict=True):
+        left = self._guarded(list(batch.rows), partial(batch.leave, leaving))
+        for sequence, layers in zip(leaving, left, strict=True):
             self._keep(sequence, layers)
         if not batch.rows:
             self._batches.remove(batch)
