@@ -73,6 +73,7 @@ class Lane:
         return reading + sum(batch.nbytes for batch in self._batches)
 
     def add(self, sequence: Sequence) -> None:
+        sequence.expected = self._prefixes.shared(sequence.begin)
         self._reading.append(sequence)
 
     def cancel(self, number: int) -> None:
@@ -114,16 +115,17 @@ class Lane:
         self._chunks += 1
         shortest = min(self._reading, key=self._left)
         chosen = self._reading[0] if self._chunks % OLDEST_EVERY == 0 else shortest
-        budget = PREFILL_CHUNK + self._counters.prefill_tokens
-        steps = self._guarded([chosen], partial(self._read, chosen))
+        end = self._counters.prefill_tokens + PREFILL_CHUNK
+        steps = self._guarded([chosen], partial(self._read, chosen, PREFILL_CHUNK))
         for _ in range(1, MOST_PROMPTS):
             if not self._reading or self._rows >= MOST_ROWS:
                 break
             chosen = min(self._reading, key=self._left)
-            if self._left(chosen) > budget - self._counters.prefill_tokens:
+            budget = end - self._counters.prefill_tokens
+            if self._left(chosen) > budget:
                 break
             try:
-                steps += self._guarded([chosen], partial(self._read, chosen))
+                steps += self._guarded([chosen], partial(self._read, chosen, budget))
             except ModelError as error:  # what the others gave goes first
                 self._failed = _joined(self._failed, error)
                 break
@@ -131,14 +133,14 @@ class Lane:
 
     def _left(self, sequence: Sequence) -> int:
         """Tokens of the prompt still to be read."""
-        begun = sequence.held if sequence.layers is not None else self._prefixes.shared(sequence.begin)
-        return sequence.prompt_length - begun
+        return sequence.prompt_length - (sequence.expected if sequence.layers is None else sequence.held)
 
-    def _read(self, sequence: Sequence) -> Steps:
+    def _read(self, sequence: Sequence, most: int) -> Steps:
+        """At most so many tokens of a prompt, and what it gives."""
         layers = self._begin(sequence)
         left = sequence.prompt_length - sequence.held
         if left > FEW_TOKENS:
-            self._feed(sequence, layers, min(PREFILL_CHUNK, left - 1))
+            self._feed(sequence, layers, min(most, left - 1))
             left = sequence.prompt_length - sequence.held
             if left > 1:
                 return [(sequence.number, Prefill(sequence.held, sequence.prompt_length))]

@@ -14,6 +14,9 @@ import numpy as np
 from mlx_lm.models.cache import KVCache, can_trim_prompt_cache
 from numpy.typing import NDArray
 
+#: Each prompt is compared with every prefix.
+MOST_PREFIXES = 64
+
 Layers = list[Any]
 Tokens = NDArray[np.int32]
 
@@ -35,7 +38,7 @@ def nbytes(layers: Layers) -> int:
 
 
 class PrefixCache:
-    """The most recently used prefixes within `budget` bytes."""
+    """The most recently used prefixes, at most MOST_PREFIXES and within `budget` bytes."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
@@ -78,6 +81,7 @@ class PrefixCache:
                 return
         self._kept = [kept for kept in self._kept if not _covers(prefix, kept)]
         self._kept.append(prefix)
+        del self._kept[:-MOST_PREFIXES]
         self.shrink(self._budget)
 
     def shrink(self, budget: int) -> None:

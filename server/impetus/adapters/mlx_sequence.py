@@ -33,7 +33,8 @@ class Sequence:
         self.begin = np.asarray(prompt[:-1], np.int32)  # what can be reused: something has to be read to draw from
         self.layers: list[Any] | None = None  # its caches, from its first step until it joins a batch
         self.held = 0
-        self.reused = 0  # tokens of the prompt that were in the prefix cache
+        self.expected = 0  # tokens of the prompt that were in the prefix cache when it came
+        self.reused = 0  # those that were there when it had its turn
         self.ended = False
         self._room = room
         self._ends = ends
