@@ -48,8 +48,8 @@ CONTEXT = 8192
 STREAMS = (1, 8, 32)
 PROMPT_WORDS, ANSWER_TOKENS = 40, 64
 LONG_TOKENS, SHORT_WORDS = 4000, 30
-#: Seconds after which the short request comes while the long prompt is read.
-LATER = 0.5
+#: The short request comes when so much of the time has passed that the long prompt takes us alone.
+LATER = 0.1
 
 
 def library() -> list[str]:
@@ -151,7 +151,7 @@ class Contended:
 
 
 def ours_contended(model: TextModel, long: str, short: str, priority: Priority) -> Contended:
-    alone = prefill_alone(model, long)
+    prefill = prefill_alone(model, long)
     model.trim(0)
     began = time.perf_counter()
     model.start(1, TextPrompt(long), greedy(8), Priority.CHAT)
@@ -162,10 +162,10 @@ def ours_contended(model: TextModel, long: str, short: str, priority: Priority) 
             given[number].append(step)
             if number == 2 and isinstance(step, Piece) and not first:
                 first = time.perf_counter() - asked
-        if not asked and time.perf_counter() - began > LATER:
+        if not asked and time.perf_counter() - began > LATER * prefill:
             asked = time.perf_counter()
             model.start(2, TextPrompt(short), greedy(8), priority)
-    return Contended(first, alone, (text(given[1]), text(given[2])))
+    return Contended(first, prefill, (text(given[1]), text(given[2])))
 
 
 def prefill_alone(model: TextModel, prompt: str) -> float:
@@ -295,10 +295,11 @@ def theirs_together(pool: ThreadPoolExecutor, theirs: Server, prompts: Sequence[
     return Round(sum(tokens for _, tokens in answers), seconds, tuple(answer for answer, _ in answers))
 
 
-def theirs_contended(theirs: Server, long: str, short: str) -> float:
+def theirs_contended(theirs: Server, long: str, short: str, later: float) -> float:
+    """Seconds to the first text of `short`, asked `later` seconds after `long`."""
     thread = threading.Thread(target=theirs.complete, args=(long, 8))
     thread.start()
-    time.sleep(LATER)
+    time.sleep(later)
     first, _ = theirs.first_text(short, 8)
     thread.join()
     return first
@@ -357,8 +358,8 @@ def first_token(model: TextModel, theirs: Server, prompts: Prompts, rounds: int)
     identical = True
     for _ in range(rounds):
         long, short = prompts.long(model), prompts.words(SHORT_WORDS)
-        its.append(theirs_contended(theirs, long, short))
         chat.append(ours_contended(model, long, short, Priority.CHAT))
+        its.append(theirs_contended(theirs, long, short, LATER * chat[-1].prefill))
         typing.append(ours_contended(model, long, short, Priority.TYPING))
         expected = (alone(model, long, 8), alone(model, short, 8))
         identical &= chat[-1].texts == typing[-1].texts == expected
