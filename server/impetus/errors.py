@@ -68,7 +68,11 @@ class IndexCorrupt(IndexFailed):
 
 
 class ModelError(ImpetusError):
-    pass
+    """`numbers` are the sequences of a running model that are lost (see `TextModel.step`); empty elsewhere."""
+
+    def __init__(self, message: str, *, numbers: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 class ModelUnavailable(ModelError):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.tiny_model import SPECIAL, make_tokenizer
+from tokenizers import Tokenizer, models
 
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
 from impetus.domain.fim import render
@@ -106,3 +107,21 @@ def test_characters_of_several_tokens_come_out_whole(tokenizer: ModelTokenizer) 
     assert "".join(pieces) == "é漢🙂"
     assert not any("\ufffd" in piece for piece in pieces)
     assert "" in pieces
+
+
+def test_the_bytes_of_tokens_are_those_of_the_text(tokenizer: ModelTokenizer) -> None:
+    text = "def é漢🙂\n\t\x00 x"
+    tokens = tokenizer.encode(text)
+    assert b"".join(tokenizer.data(token) for token in tokens) == text.encode()
+    assert {len(tokenizer.data(token)) for token in tokenizer.encode("🙂")} == {1}
+    assert tokenizer.data(2) == b"<|im_end|>"
+    assert tokenizer.data(100_000) == b""
+
+
+def test_the_bytes_of_sentencepiece_tokens(tmp_path: Path) -> None:
+    model = models.BPE(
+        {"<unk>": 0, "▁": 1, "a": 2, "▁a": 3, "<0xC3>": 4, "<0xA9>": 5}, [("▁", "a")], byte_fallback=True
+    )
+    Tokenizer(model).save(str(tmp_path / "tokenizer.json"))
+    tokenizer = ModelTokenizer(tmp_path, {"model_type": "llama"})
+    assert [tokenizer.data(token) for token in (1, 2, 3, 4, 5)] == [b" ", b"a", b" a", b"\xc3", b"\xa9"]

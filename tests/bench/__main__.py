@@ -20,6 +20,7 @@ BENCHES = {
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",
     "bench_embedder": "chunks and queries a second of the static embedder",
+    "serving": "tokens a second and time to the first token of a local model, beside mlx_lm.server",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 

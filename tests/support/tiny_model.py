@@ -4,6 +4,7 @@ Small enough to be made in every test run and never downloaded; it writes nonsen
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +32,31 @@ TEXTS = (
 )
 
 
-def make_tokenizer(folder: Path, **settings: Any) -> None:
+def make_tokenizer(folder: Path, *, vocabulary: int = 320, texts: Iterable[str] = TEXTS, **settings: Any) -> None:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=320,
+        vocab_size=vocabulary,
         special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"eos_token": "<|im_end|>", "chat_template": CHAT_TEMPLATE} | settings
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
 
 
-def make_model(folder: Path, *, quantized: bool = False, context: int = 512, **tokenizer: Any) -> Path:
-    """A two-layer Qwen3 of about 100,000 parameters."""
+def make_model(
+    folder: Path,
+    *,
+    quantized: bool = False,
+    context: int = 512,
+    shape: Mapping[str, int] | None = None,
+    **tokenizer: Any,
+) -> Path:
+    """A Qwen3; of two layers and about 100,000 parameters unless `shape`, part of its config.json, says otherwise."""
     from impetus.adapters.mlx_loader import prepare
 
     prepare()
@@ -73,7 +81,7 @@ def make_model(folder: Path, *, quantized: bool = False, context: int = 512, **t
         "max_position_embeddings": context,
         "tie_word_embeddings": True,
         "eos_token_id": 2,
-    }
+    } | dict(shape or {})
     keys = iter(mx.random.split(mx.random.key(7), 200))
     model = qwen3.Model(qwen3.ModelArgs.from_dict(config))
     random = [

@@ -47,7 +47,7 @@ def context_length(config: dict[str, Any]) -> int:
     return 4096
 
 
-def load_model(folder: Path, config: dict[str, Any]) -> Any:
+def load_network(folder: Path, config: dict[str, Any]) -> Any:
     """The model, ready to call. Raises ModelError with what to do."""
     prepare()
     try:
@@ -56,6 +56,7 @@ def load_model(folder: Path, config: dict[str, Any]) -> Any:
         raise ModelUnavailable(
             f"MLX cannot be used on this machine ({error}); set chat.base_url or completion.base_url to a server"
         ) from error
+    _wire()
     on_cpu = not mx.metal.is_available() and mx.default_device() == mx.Device(mx.cpu)
     if on_cpu:
         mx.disable_compile()  # it would call a C++ compiler at run time, seconds per kernel
@@ -67,6 +68,15 @@ def load_model(folder: Path, config: dict[str, Any]) -> Any:
             f"The model in {folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"
         ) from error
     return model
+
+
+def _wire() -> None:
+    """Let the GPU keep as much memory resident as it recommends; without it macOS pages large models out."""
+    import mlx.core as mx
+
+    limit = mx.device_info().get("max_recommended_working_set_size")
+    if limit is not None:
+        mx.set_wired_limit(int(limit))
 
 
 def prepare() -> None:

@@ -18,6 +18,12 @@ from impetus.domain.fim import FimFormat, Part, Special, choose
 from impetus.domain.types import Message
 from impetus.errors import ModelError
 
+#: What byte-level tokenizers write for each byte (GPT-2's alphabet): printable ones as they are, the others in order
+#: from U+0100.
+_PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+_OTHERS = tuple(byte for byte in range(256) if byte not in _PRINTABLE)
+_BYTES = {chr(byte): byte for byte in _PRINTABLE} | {chr(256 + i): byte for i, byte in enumerate(_OTHERS)}
+
 
 class ModelTokenizer:
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
@@ -36,6 +42,8 @@ class ModelTokenizer:
         pattern = "|".join(re.escape(token) for token in sorted(added, key=len, reverse=True) if len(token) > 1)
         self._control = re.compile(pattern) if pattern else None
         self._guard = self._find_guard()
+        decoder = self._tokenizer.decoder
+        self._byte_level = decoder is not None and b'"ByteLevel"' in decoder.__getstate__()
         self._leading: list[int] = self._find_leading()
         self.fim: FimFormat | None = choose(
             self.knows,
@@ -97,6 +105,22 @@ class ModelTokenizer:
 
     def decoder(self) -> "StreamDecoder":
         return StreamDecoder(self._tokenizer, self._guard)
+
+    def data(self, token: int) -> bytes:
+        """The token's bytes, perhaps a part of a character."""
+        added = self._tokenizer.get_added_tokens_decoder().get(token)
+        text: str = added.content if added is not None else self._tokenizer.id_to_token(token) or ""
+        if added is not None:
+            return text.encode()
+        if self._byte_level:
+            return bytes(_BYTES[character] for character in text if character in _BYTES)
+        byte = re.fullmatch("<0x([0-9A-F]{2})>", text)
+        return bytes.fromhex(byte.group(1)) if byte else text.replace("▁", " ").encode()
+
+    def to_json(self) -> str:
+        """The whole tokenizer, as in tokenizer.json."""
+        text: str = self._tokenizer.to_str()
+        return text
 
     # -- parts -------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from impetus.domain.types import (
     Chunk,
     Definition,
     Outline,
+    Priority,
     Problem,
     Prompt,
     Reference,
@@ -258,6 +259,66 @@ class Generator(Protocol):
 
     def steps(self, prompt: Prompt, sampling: Sampling) -> Iterator[Step]:
         """Prefill*, Piece*, End. Closing the iterator stops the work. Raises ContextOverflow before any step."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a model has computed since it was loaded; for tests, benches and the status."""
+
+    steps: int = 0
+    prefill_tokens: int = 0  # read by the model
+    reused_tokens: int = 0  # found in the prefix cache instead
+
+
+class TextModel(Protocol):
+    """A loaded language model: sequences go in, steps come out. Every method is called on the model thread."""
+
+    @property
+    def context_length(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int:
+        """Weights and caches held now, for the memory guard."""
+        ...
+
+    @property
+    def counters(self) -> Counters: ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+        """Queue a sequence under the caller's `number`; computes nothing.
+
+        Raises ContextOverflow, BadRequest or ModelError.
+        """
+        ...
+
+    def waiting(self) -> Priority | None:
+        """The most urgent priority that has work, or None."""
+        ...
+
+    def step(self, priority: Priority) -> Sequence[tuple[int, Step]]:
+        """One bounded computation for the sequences of this priority; what it gave, in order.
+
+        One prefill chunk, or one decode step of all of them together. `End` is a sequence's last step. Raises
+        ModelError, whose `numbers` are the sequences that are lost; the other ones and the model go on.
+        """
+        ...
+
+    def cancel(self, number: int) -> None:
+        """Forget a sequence before its next step; what was read of its prompt stays in the prefix cache for a retry.
+
+        Unknown numbers are ignored.
+        """
+        ...
+
+    def trim(self, nbytes: int) -> None:
+        """Let the caches shrink to this budget; for times when memory is short."""
+        ...
+
+    def close(self) -> None:
+        """Give all memory back."""
         ...
 
 

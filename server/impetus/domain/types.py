@@ -268,7 +268,20 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The answer is one JSON value that the schema allows; `text` is the schema as JSON."""
+
+    text: str
+
+
+#: OpenAI's `json_object`: any object.
+ANY_OBJECT = JsonSchema('{"type": "object"}')
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
+    """How tokens are chosen. Penalties as OpenAI defines them; `repetition_penalty` also looks at the prompt's end."""
+
     max_tokens: int = 1024
     temperature: float = 0.2
     top_p: float = 0.95
@@ -279,6 +292,9 @@ class Sampling:
     frequency_penalty: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()  # text ends before the first of these
+    logit_bias: tuple[tuple[int, float], ...] = ()  # (token, what is added to its logit)
+    top_logprobs: int | None = None  # None: pieces have no scores; else with so many alternatives
+    grammar: JsonSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,12 +339,23 @@ class Prefill:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token's bytes, perhaps a part of a character, and its log-probability."""
+
+    data: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """Decoded text of one step; may be empty while a character is incomplete."""
+    """Decoded text of one step; may be empty while a character is incomplete or a stop string may have begun."""
 
     text: str
-    #: How sure the model was of it: the log-probability of its token, where the generator knows that.
+    #: How sure the model was of it: the log-probability of its token as the model saw it, before any setting of
+    #: Sampling, where the generator knows that.
     logprob: float | None = None
+    #: When asked for by `Sampling.top_logprobs`: this step's token, then the most likely ones, best first.
+    scores: tuple[TokenScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""One sequence on its way: tokens in, steps out. Knows nothing of batches or caches beyond holding its own."""
+
+from typing import Any
+
+import numpy as np
+
+from impetus.adapters.mlx_sampler import Draw, Sampler
+from impetus.adapters.mlx_tokenizer import ModelTokenizer
+from impetus.domain.stops import StopFilter
+from impetus.domain.types import End, FinishReason, Piece, Sampling, Step, TokenScore, Usage
+
+
+class Sequence:
+    """`tokens` are the prompt and what was generated since; the first `held` of them are in the caches.
+
+    `room` is how many tokens may be generated; `ends` are the tokens that end the answer.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        prompt: list[int],
+        sampling: Sampling,
+        sampler: Sampler,
+        tokenizer: ModelTokenizer,
+        ends: frozenset[int],
+        room: int,
+    ) -> None:
+        self.number = number
+        self.sampler = sampler
+        self.tokens = list(prompt)
+        self.prompt_length = len(prompt)
+        self.begin = np.asarray(prompt[:-1], np.int32)  # what can be reused: something has to be read to draw from
+        self.layers: list[Any] | None = None  # its caches, from its first step until it joins a batch
+        self.held = 0
+        self.expected = 0  # tokens of the prompt that were in the prefix cache when it came
+        self.reused = 0  # those that were there when it had its turn
+        self.ended = False
+        self._room = room
+        self._ends = ends
+        self._scored = sampling.top_logprobs is not None
+        self._tokenizer = tokenizer
+        self._decoder = tokenizer.decoder()
+        self._stops = StopFilter(sampling.stop)
+
+    @property
+    def generated(self) -> int:
+        return len(self.tokens) - self.prompt_length
+
+    @property
+    def last(self) -> bool:
+        """The next token is the last one whatever it is."""
+        return self.generated + 1 >= self._room
+
+    def accept(self, draw: Draw) -> list[Step]:
+        """What the next token gives. Raises ModelError where it cannot be brought in line with a grammar."""
+        self.tokens.append(draw.token)
+        grammar = self.sampler.grammar
+        if grammar is not None:
+            grammar.accept(draw.token)
+        if draw.token in self._ends:
+            return self._end(FinishReason.STOP)
+        text = self._stops.feed(self._decoder.add(draw.token))
+        piece = Piece(text, draw.logprob, self._scores(draw))
+        if self._stops.stopped:
+            return [*([piece] if text else []), *self._end(FinishReason.STOP)]
+        if grammar is not None and grammar.complete:
+            return [piece, *self._end(FinishReason.STOP)]
+        if self.generated >= self._room:
+            return [piece, *self._end(FinishReason.LENGTH)]
+        return [piece]
+
+    def _end(self, reason: FinishReason) -> list[Step]:
+        self.ended = True
+        rest = self._stops.finish()
+        usage = Usage(self.prompt_length, self.generated, self.reused)
+        return [*([Piece(rest)] if rest else []), End(reason, usage)]
+
+    def _scores(self, draw: Draw) -> tuple[TokenScore, ...]:
+        if not self._scored:
+            return ()
+        pairs = [(draw.token, draw.logprob), *draw.likely]
+        return tuple(TokenScore(self._tokenizer.data(token), logprob) for token, logprob in pairs)
