@@ -95,6 +95,22 @@ class MlxGenerator:
     def count_tokens(self, text: str) -> int:
         return len(self._read()[1].encode(text))
 
+    def load(self) -> int:
+        """Bytes of the weights."""
+        import mlx.core as mx
+
+        before = mx.get_active_memory()
+        self._load()
+        return int(mx.get_active_memory() - before)
+
+    @property
+    def cached_bytes(self) -> int:
+        return self._loaded.prefixes.nbytes if self._loaded is not None else 0
+
+    def trim(self, nbytes: int) -> None:
+        if self.cached_bytes > nbytes and self._loaded is not None:
+            self._loaded.prefixes.clear()
+
     def unload(self) -> None:
         """Give the memory back; the next `steps` loads again."""
         if self._loaded is None:

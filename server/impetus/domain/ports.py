@@ -1,11 +1,11 @@
 """What the services need from outside. Each port is tiny and has a contract suite in tests/adapters.
 
-All methods are synchronous and may block; services call them on worker threads. Implementations raise only errors of
+Methods that are not `async` may block; services call them on worker threads. Implementations raise only errors of
 `impetus.errors`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from impetus.domain.types import (
     Chunk,
     Definition,
     Outline,
+    Priority,
     Problem,
     Prompt,
     Reference,
@@ -206,16 +207,8 @@ class CatalogReader(Protocol):
     def counts(self, root: Path) -> CatalogCounts: ...
 
 
-class FileSource(Protocol):
-    """The files of a root as they are on disk."""
-
-    def scan(self, root: Path) -> ScanReport:
-        """Walk `root`: what is to be indexed and why everything else is left out. Content is not read here."""
-        ...
-
-    def admits(self, root: Path, path: str) -> bool:
-        """Whether the rules of `scan` would take this one path (ignore files, names, size), without a walk."""
-        ...
+class FileReader(Protocol):
+    """Single files of a root as they are on disk."""
 
     def stat(self, root: Path, path: str) -> tuple[int, int] | None:
         """(size in bytes, modification time in ns) of a regular file, None when there is none."""
@@ -223,6 +216,18 @@ class FileSource(Protocol):
 
     def read(self, root: Path, path: str) -> bytes:
         """Raises NotFound when the file is gone or unreadable."""
+        ...
+
+
+class FileSource(FileReader, Protocol):
+    """The files of a root and the rules that say which are indexed."""
+
+    def scan(self, root: Path) -> ScanReport:
+        """Walk `root`: what is to be indexed and why everything else is left out. Content is not read here."""
+        ...
+
+    def admits(self, root: Path, path: str) -> bool:
+        """Whether the rules of `scan` would take this one path (ignore files, names, size), without a walk."""
         ...
 
     def reject(self, path: str, data: bytes) -> str | None:
@@ -244,19 +249,116 @@ class Analyzer(Protocol):
         ...
 
 
-class Generator(Protocol):
-    """A language model. One thread uses it at a time; `steps` is advanced and closed on that thread."""
+@dataclass(slots=True)
+class Counters:
+    """What a model has computed since it was loaded; for tests, benches and the status."""
 
-    @property
-    def model_id(self) -> str: ...
+    steps: int = 0
+    prefill_tokens: int = 0  # read by the model
+    reused_tokens: int = 0  # found in the prefix cache instead
+
+
+class TextModel(Protocol):
+    """A loaded language model: sequences go in, steps come out. Every method is called on the model thread."""
 
     @property
     def context_length(self) -> int: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Weights and caches held now, for the memory guard."""
+        ...
+
+    @property
+    def counters(self) -> Counters: ...
+
     def count_tokens(self, text: str) -> int: ...
 
-    def steps(self, prompt: Prompt, sampling: Sampling) -> Iterator[Step]:
-        """Prefill*, Piece*, End. Closing the iterator stops the work. Raises ContextOverflow before any step."""
+    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+        """Queue a sequence under the caller's `number`; computes nothing.
+
+        Raises ContextOverflow, BadRequest or ModelError.
+        """
+        ...
+
+    def waiting(self) -> Priority | None:
+        """The most urgent priority that has work, or None."""
+        ...
+
+    def step(self, priority: Priority) -> Sequence[tuple[int, Step]]:
+        """One bounded computation for the sequences of this priority; what it gave, in order.
+
+        One prefill chunk, or one decode step of all of them together. `End` is a sequence's last step. Raises
+        ModelError, whose `numbers` are the sequences that are lost; the other ones and the model go on.
+        """
+        ...
+
+    def cancel(self, number: int) -> None:
+        """Forget a sequence before its next step; what was read of its prompt stays in the prefix cache for a retry.
+
+        Unknown numbers are ignored.
+        """
+        ...
+
+    def trim(self, nbytes: int) -> None:
+        """Let the caches shrink to this budget; for times when memory is short."""
+        ...
+
+    def close(self) -> None:
+        """Give all memory back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldModel:
+    """A model that the worker knows. `state`: "loading", "ready" or "failed", `detail` as in `ModelState`."""
+
+    state: str
+    detail: str = ""
+    nbytes: int = 0
+    counters: Counters = field(default_factory=Counters)
+
+
+class ModelWorker(Protocol):
+    """Local models in a process of their own, which comes up on first use. Models are named by their folders.
+
+    Everything here raises ModelError when that process fails, and EngineStopped after `close`.
+    """
+
+    def stream(self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
+        """Prefill*, Piece*, End. Leaving it stops the sequence before its next step."""
+        ...
+
+    async def count_tokens(self, model: Path, text: str) -> int: ...
+
+    async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
+        """(n, dimensions), by the embedder of this id, at INDEX priority."""
+        ...
+
+    async def load(self, model: Path) -> None:
+        """Load it now, also one that is not loaded by itself any more because it ended the process twice."""
+        ...
+
+    async def unload(self, model: Path) -> None:
+        """Give its memory back; does nothing to a model that is not loaded."""
+        ...
+
+    def states(self) -> Mapping[Path, HeldModel]:
+        """The models that are loaded, being loaded, or failed to load."""
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop when `states` has changed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Power(Protocol):
+    """Whether the machine should be spared."""
+
+    def strain(self) -> str:
+        """Why background work should wait ("on battery", "too hot"), or nothing. May take some milliseconds."""
         ...
 
 

@@ -1,4 +1,5 @@
-"""Inline completion: the latest request of a document wins, what was computed is served again while it still fits.
+"""Inline completion for one session: the latest request of a document wins, what was computed is served again while it
+still fits.
 
 Never embeds and never waits for the index: context comes from a lookup of names, or not at all.
 """
@@ -31,7 +32,7 @@ from impetus.domain.types import (
 )
 from impetus.errors import ImpetusError
 from impetus.services.facts import Retrieval, place_of
-from impetus.services.models import Models
+from impetus.services.models import SessionModels
 from impetus.services.passages import dotted_name
 from impetus.services.workspace import View
 
@@ -51,7 +52,7 @@ _IMPORT = re.compile(r"^\s*(?:from|import|use|using|include|require)\b.*$", re.M
 
 
 class Completer:
-    def __init__(self, models: Models, retriever: Retrieval, settings: CompletionSettings) -> None:
+    def __init__(self, models: SessionModels, retriever: Retrieval, settings: CompletionSettings) -> None:
         self._models = models
         self._retriever = retriever
         self._settings = settings
