@@ -309,6 +309,12 @@ class TextModel(Protocol):
         ...
 
 
+class ProblemSource(Protocol):
+    """An adapter that can degrade says so here; the status shows it."""
+
+    def problems(self) -> tuple[Problem, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class HeldModel:
     """A model that the worker knows. `state`: "loading", "ready" or "failed", `detail` as in `ModelState`."""
@@ -360,9 +366,3 @@ class Power(Protocol):
     def strain(self) -> str:
         """Why background work should wait ("on battery", "too hot"), or nothing. May take some milliseconds."""
         ...
-
-
-class ProblemSource(Protocol):
-    """An adapter that can degrade says so here; the status shows it."""
-
-    def problems(self) -> tuple[Problem, ...]: ...
