@@ -2,30 +2,32 @@
 before it is used (Chroma and MLX load on first need)."""
 
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from impetus import config
-from impetus.adapters import store
+from impetus.adapters import mlx_loader, store
 from impetus.adapters.disk import Disk
 from impetus.adapters.git_history import GitHistory
-from impetus.adapters.mlx_generator import MlxGenerator, clear_streams
+from impetus.adapters.machine_power import MachinePower
 from impetus.adapters.parse_pool import ParsePool
 from impetus.adapters.sqlite_keys import SqliteKeyStore
 from impetus.adapters.sqlite_tallies import SqliteTallyStore
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
-from impetus.config import ChatSettings, CompletionSettings, Settings
+from impetus.config import ChatSettings, CompletionSettings, IndexSettings, Settings
 from impetus.domain.feedback import TallyStore
 from impetus.domain.ports import Embedder
+from impetus.domain.types import Problem
+from impetus.services.background import Background
 from impetus.services.engine import Engine, Parts
 from impetus.services.evaluation_history import History
 from impetus.services.keys import Keys
-from impetus.services.models import HostedGenerator, Models
+from impetus.services.models import ModelRole, Models, RemoteModel
 from impetus.services.repository import Repository, Store
-from impetus.services.scheduler import ModelThread
+from impetus.worker.supervisor import Supervisor
 
 _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m"
 
@@ -33,9 +35,9 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
     """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
-    files, watcher = Disk(settings.index), WatchfilesWatcher()
+    files, watcher = _Disks(), WatchfilesWatcher()
     parts = Parts(
-        files=files,
+        files_for=files.under,
         embedder=embedder,
         analyzer=ParsePool(settings.index.processes),
         watcher=watcher,
@@ -76,29 +78,34 @@ def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:
     return Repository(folder.name, open_store)
 
 
+class _Disks:
+    """One `Disk` for each set of index settings that a client has."""
+
+    def __init__(self) -> None:
+        self._made: dict[IndexSettings, Disk] = {}
+
+    def under(self, settings: IndexSettings) -> Disk:
+        if settings not in self._made:
+            self._made[settings] = Disk(settings)
+        return self._made[settings]
+
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(problem for disk in self._made.values() for problem in disk.problems())
+
+
 def _models(settings: Settings) -> Models:
+    # -P: modules of the folder that we were started in must not stand in for ours.
+    command = (sys.executable, "-P", "-m", "impetus.app_worker", str(settings.models.memory_mb))
     return Models(
-        ModelThread(teardown=clear_streams),
-        chat=_chat_model(settings.chat),
-        completion=_completion_model(settings.completion),
+        Supervisor(command, idle_s=settings.models.idle_s),
+        Background(MachinePower(), spare=not settings.models.background_on_battery),
+        connect=_remote_model,
+        context_length=lambda folder: mlx_loader.context_length(mlx_loader.read_config(folder)),
+        bundled=_BUNDLED_COMPLETION,
     )
 
 
-def _chat_model(settings: ChatSettings) -> HostedGenerator | None:
-    if settings.base_url:
-        return _remote_model(settings, "chat")
-    return MlxGenerator(Path(settings.model).expanduser()) if settings.model else None
-
-
-def _completion_model(settings: CompletionSettings) -> HostedGenerator | None:
-    if settings.base_url:
-        return _remote_model(settings, "completion")
-    if settings.model == "bundled":
-        return MlxGenerator(_BUNDLED_COMPLETION)
-    return MlxGenerator(Path(settings.model).expanduser()) if settings.model else None
-
-
-def _remote_model(settings: ChatSettings | CompletionSettings, role: Literal["chat", "completion"]) -> HostedGenerator:
+def _remote_model(role: ModelRole, settings: ChatSettings | CompletionSettings) -> RemoteModel:
     from impetus.adapters.remote_generator import RemoteGenerator  # httpx is slow to import and seldom needed
 
     return RemoteGenerator(settings.base_url, settings.model, _key(settings.api_key_env), setting=role)

@@ -63,6 +63,20 @@ class CompletionSettings(_Section):
     context: bool = Field(True, description="Offer passages of other files to the completion model.")
 
 
+class ModelsSettings(_Section):
+    idle_s: float = Field(
+        300, gt=0, description="Local models give their memory back after so many seconds without a request."
+    )
+    memory_mb: int = Field(
+        0,
+        ge=0,
+        description="Most memory for all local models together, in MB; 0 means three quarters of the machine's.",
+    )
+    background_on_battery: bool = Field(
+        False, description="Let background work use the models on battery, or while the machine is too hot."
+    )
+
+
 class HttpSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs `http.require_key`.")
     port: int = Field(8551, ge=0, le=65535, description="Port to bind; 0 picks a free one.")
@@ -83,6 +97,7 @@ class Settings(_Section):
     search: SearchSettings = SearchSettings()
     chat: ChatSettings = ChatSettings()
     completion: CompletionSettings = CompletionSettings()
+    models: ModelsSettings = ModelsSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
 

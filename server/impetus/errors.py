@@ -10,7 +10,8 @@
     │   ├── IndexLocked         another process owns this index
     │   └── IndexCorrupt        its files are damaged; building it anew mends it
     ├── ModelError              a model is missing, broken or failed while running
-    │   └── ModelUnavailable    none is configured for this job
+    │   ├── ModelUnavailable    none is configured for this job
+    │   └── InsufficientMemory  loading it would need more memory than there is; both figures
     └── EngineStopped           the engine is shutting down
 
 Messages are for the person at the editor: what happened, why, what to do; no final dot. Foreign exceptions are turned
@@ -77,6 +78,18 @@ class ModelError(ImpetusError):
 
 class ModelUnavailable(ModelError):
     pass
+
+
+class InsufficientMemory(ModelError):
+    """`needed` and `available` count bytes."""
+
+    def __init__(self, model: str, needed: int, available: int) -> None:
+        super().__init__(
+            f"The model {model} needs {needed / 1e9:.1f} GB of memory and {max(0, available) / 1e9:.1f} GB can be had; "
+            "close other programs, choose a smaller model, or raise models.memory_mb"
+        )
+        self.needed = needed
+        self.available = available
 
 
 class EngineStopped(ImpetusError):

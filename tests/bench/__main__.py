@@ -16,6 +16,7 @@ BENCHES = {
     "changes": "first index, saved files, a branch switch and back, a second worktree",
     "repositories": "index figures of three installed packages, or of the folders named",
     "vectors": "storing and searching synthetic vectors, up to a million",
+    "model_process": "memory, time of a token, cancel and kill of the model process",
     "kill": "SIGKILL at random moments, every healed index compared with a new one",
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",

@@ -1,14 +1,14 @@
 """Ask, explain and chat, with and without a model."""
 
-import threading
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from tests.support.fakes import FakeFiles, FakeGenerator, FakeRetrieval
+from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
-from impetus.config import ChatSettings
+from impetus.config import ChatSettings, Settings
 from impetus.domain.types import (
     AnswerEvent,
     ChatPrompt,
@@ -21,6 +21,7 @@ from impetus.domain.types import (
     Message,
     Outline,
     Piece,
+    Priority,
     Progress,
     Question,
     Reference,
@@ -34,8 +35,6 @@ from impetus.domain.types import (
 )
 from impetus.errors import ModelError, ModelUnavailable
 from impetus.services.assistant import EXTRACTIVE, Assistant
-from impetus.services.models import Models
-from impetus.services.scheduler import ModelThread
 from impetus.services.workspace import View
 
 ROOT = Path("/project")
@@ -73,8 +72,8 @@ class World:
     """An assistant with everything around it that a test wants to look at."""
 
     def __init__(self, *answers: str | Exception, hits: tuple[Hit, ...] = HITS, **options: object) -> None:
-        self.generator = FakeGenerator(*answers, **options) if answers else None  # type: ignore[arg-type]
-        self.models = Models(ModelThread(), chat=self.generator)
+        self.worker = FakeWorker(*answers, **options)  # type: ignore[arg-type]
+        self.models = fake_models(self.worker)
         self.retrieval = FakeRetrieval(
             hits,
             [SymbolHit(ROOT, "engine.py", START), SymbolHit(ROOT, "engine.py", BIND)],
@@ -87,7 +86,8 @@ class World:
             [Hit(ROOT, "server.py", 3, 9, 0.7, "def launch(): ...", "python", "launch", "function")],
         )
         self.files = FakeFiles(FILES)
-        self.assistant = Assistant(self.retrieval, self.models, ChatSettings(), self.files)
+        settings = Settings(chat=ChatSettings(model="/models/fake" if answers else ""))
+        self.assistant = Assistant(self.retrieval, self.models.named_by(settings), settings.chat, self.files)
         self.document = Document(str(ROOT / "engine.py"), ENGINE, 1, "python")
         self.view = View((ROOT,), {})
 
@@ -102,8 +102,7 @@ class World:
         return found, text, found[-1]
 
     def prompt(self) -> ChatPrompt:
-        assert self.generator is not None
-        prompt = self.generator.prompts[0]
+        prompt = self.worker.prompts[0]
         assert isinstance(prompt, ChatPrompt)
         return prompt
 
@@ -180,31 +179,23 @@ async def test_a_model_that_fails_before_its_first_word_gives_way_to_quotations(
 
 
 async def test_an_error_in_the_middle_of_an_answer_is_raised() -> None:
-    world = World("begun")
-    assert world.generator is not None
-
-    def broken(prompt: object, sampling: object):  # type: ignore[no-untyped-def]
-        yield Piece("begun ")
-        raise ModelError("lost")
-
-    world.generator.steps = broken  # type: ignore[method-assign]
+    world = World("begun", ends=ModelError("lost"))
     with pytest.raises(ModelError, match="lost"):
         await world.collect(world.assistant.ask(Question("How?"), world.view))
     await world.models.close()
 
 
 async def test_leaving_the_answer_stops_the_model() -> None:
-    gate = threading.Semaphore(1)
+    gate = asyncio.Semaphore(1)
     world = World("word " * 100, gate=gate)
     async with aclosing(world.assistant.ask(Question("How?"), world.view)) as events:
         async for event in events:
             if isinstance(event, Delta):
                 break
-    gate.release(100)
-    await world.models.idle()
-    assert world.generator is not None
-    assert world.generator.pieces <= 2
-    assert world.generator.ended == 1
+    for _ in range(100):
+        gate.release()
+    assert world.worker.pieces == 1
+    assert world.worker.ended == 1
     await world.models.close()
 
 
@@ -253,7 +244,7 @@ async def test_uses_nearby_come_first() -> None:
     outline = Outline((BIND,))
     retrieval = FakeRetrieval(references=uses, outlines={str(ROOT / "lib/net/port.py"): outline})
     document = Document(str(ROOT / "lib/net/port.py"), ENGINE, 1, "python")
-    assistant = Assistant(retrieval, Models(ModelThread()), ChatSettings(), FakeFiles(FILES))
+    assistant = Assistant(retrieval, fake_models(FakeWorker()).named_by(Settings()), ChatSettings(), FakeFiles(FILES))
     found = await assistant.related(Selection(document, 10, 10), View((ROOT,), {}))
     assert [one.hit.path for one in found] == ["lib/net/port.py", "lib/net/a.py", "lib/b.py", "zoo/far.py"]
 
@@ -291,8 +282,7 @@ async def test_chat_without_retrieval_passes_the_conversation_on() -> None:
     _, text, _ = await world.collect(world.assistant.chat(messages, world.view, sampling, retrieval=False))
     assert text == "hello"
     assert world.prompt().messages == messages
-    assert world.generator is not None
-    assert world.generator.samplings == [sampling]
+    assert world.worker.samplings == [sampling]
     assert world.retrieval.queries == []
 
 
@@ -319,11 +309,12 @@ async def test_chat_without_a_model_is_extractive_with_retrieval_and_refused_wit
 
 
 async def test_generate_hands_out_the_models_own_steps() -> None:
-    generator = FakeGenerator("x = 1")
-    models = Models(ModelThread(), completion=generator)
-    assistant = Assistant(FakeRetrieval(), models, ChatSettings(), FakeFiles())
+    worker = FakeWorker("x = 1")
+    models = fake_models(worker)
+    assistant = Assistant(FakeRetrieval(), models.named_by(Settings()), ChatSettings(), FakeFiles())
     for prompt in (InfillPrompt("a", "b"), TextPrompt("a")):
         async with aclosing(assistant.generate(prompt, Sampling(), role="completion")) as steps:
             assert "".join([step.text async for step in steps if isinstance(step, Piece)]) == "x = 1"
-    assert generator.prompts == [InfillPrompt("a", "b"), TextPrompt("a")]
+    assert worker.prompts == [InfillPrompt("a", "b"), TextPrompt("a")]
+    assert worker.priorities == [Priority.TYPING, Priority.CHAT]
     await models.close()

@@ -18,12 +18,12 @@ async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_pat
     try:
         for _ in range(2):
             with pytest.raises(IndexFailed):
-                await engine.open_root(root, set)
+                await engine.open_root(root, engine.settings.index, set)
         assert (engine.status().indexes, engine.status().health) == ((), Health.OK)
         with pytest.raises(NotFound):
             engine.index(root)
         home.unlink()
-        await engine.open_root(root, set)  # what was in the way is gone
+        await engine.open_root(root, engine.settings.index, set)  # what was in the way is gone
         await engine.index(root).idle()
         assert engine.status().indexes[0].phase == "ready"
     finally:

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tests.support.fakes import FakeFiles, FakeGenerator, FakeRetrieval
+from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
-from impetus.config import CompletionSettings
+from impetus.config import CompletionSettings, Settings
 from impetus.domain.chunking import analyse
 from impetus.domain.types import Cursor, Definition, Document, Outline, Reference, ReferenceHit, SymbolHit
-from impetus.services.models import Models
 from impetus.services.next_edit import NextEdits, Proposal
-from impetus.services.scheduler import ModelThread
 from impetus.services.workspace import View
 
 ROOT = Path("/project")
@@ -35,18 +33,17 @@ class World:
             for path in ("own.py", *filter(None, [also]))
         ]
         self.lookup = Lookup(definitions=definitions, references=references)
-        self.generator = FakeGenerator(*answers) if answers else None
-        self.models = Models(ModelThread(), completion=self.generator)
+        self.worker = FakeWorker(*answers)
+        self.models = fake_models(self.worker)
+        chosen = CompletionSettings() if answers else CompletionSettings(model="")
         disk = FakeFiles({ROOT / path: text for path, text in (files or {}).items()})
-        self.next_edits = NextEdits(self.lookup, disk, self.models)
+        self.next_edits = NextEdits(self.lookup, disk, self.models.named_by(Settings(completion=chosen)), chosen)
 
     async def propose(self, before: str, marked: str, opened: tuple[Document, ...] = ()) -> Proposal:
         document = Document(OWN, marked.replace("|", ""), 2, "python", dirty=True)
         view = View((ROOT,), {d.key: d for d in (document, *opened)})
         try:
-            return await self.next_edits.propose(
-                Cursor(document, marked.index("|")), before, view, CompletionSettings()
-            )
+            return await self.next_edits.propose(Cursor(document, marked.index("|")), before, view)
         finally:
             await self.models.close()
 
@@ -98,7 +95,7 @@ async def test_new_arguments_are_written_by_the_model_one_call_at_a_time() -> No
     world = World("1, depth)", uses=(("b.py", "f"),), files={"b.py": "f(1)\nf(2)\n"})
     proposal = await world.propose("def f(a): ...\n", "def f(a, depth|): ...\n")
     assert applied(proposal) == {"b.py": "f(1, depth)\nf(2)\n"}
-    assert "def f(a, depth)" in world.generator.prompts[0].prefix
+    assert "def f(a, depth)" in world.worker.prompts[0].prefix
 
 
 @pytest.mark.parametrize("answers", [(), ("1)",), ("(((",)], ids=["no model", "nothing new", "breaks the text"])

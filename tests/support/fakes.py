@@ -1,11 +1,13 @@
 """Fakes at the ports: scripted, deterministic, with a record of what was asked of them."""
 
 import asyncio
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
+import numpy as np
+
+from impetus.domain.ports import Counters, HeldModel, ModelWorker, Vectors
 from impetus.domain.snippets import Around
 from impetus.domain.types import (
     Document,
@@ -15,6 +17,7 @@ from impetus.domain.types import (
     Outline,
     Piece,
     Prefill,
+    Priority,
     Prompt,
     ReferenceHit,
     Sampling,
@@ -22,77 +25,207 @@ from impetus.domain.types import (
     SearchQuery,
     Step,
     SymbolHit,
+    TextPrompt,
     Usage,
 )
-from impetus.errors import NotFound
+from impetus.errors import ContextOverflow, EngineStopped, NotFound
+from impetus.services.admission import Admission
+from impetus.services.background import Background
+from impetus.services.models import Models
 from impetus.services.workspace import View
 
 
-class FakeGenerator:
-    """Answers with the given texts, one word per piece, the last text again and again; an exception is raised.
+class FakeTextModel:
+    """`TextModel` that says the words after the last `|` of its prompt and reads those before it, one word per step.
 
-    With a `gate` every piece waits until the test releases the semaphore once. Records what it was asked, how many
-    pieces it made and how many of its streams were closed or finished.
+    A word that starts with `!` does what `actions` has under it when its turn comes, in the middle of the step. `log`
+    names every word in the order of its step; decoding sequences of one priority say their words together.
     """
 
-    local: Final = True
+    def __init__(self, actions: Mapping[str, Callable[[], None]] | None = None, *, nbytes: int = 0) -> None:
+        self._actions = actions or {}
+        self._sequences: dict[int, tuple[Priority, list[str], list[str]]] = {}
+        self.nbytes = nbytes
+        self.context_length = 64
+        self.counters = Counters()
+        self.log: list[str] = []
+        self.trimmed: list[int] = []
+        self.closed = False
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+        assert isinstance(prompt, TextPrompt)
+        before, _, after = prompt.text.rpartition("|")
+        if len(prompt.text.split()) > self.context_length:
+            raise ContextOverflow(self.context_length, len(prompt.text.split()))
+        self._sequences[number] = (priority, before.split(), after.split())
+
+    def waiting(self) -> Priority | None:
+        return min((priority for priority, _, _ in self._sequences.values()), default=None)
+
+    def step(self, priority: Priority) -> Sequence[tuple[int, Step]]:
+        self.counters.steps += 1
+        mine = {number: rest for number, (own, *rest) in self._sequences.items() if own == priority}
+        reading = next((number for number, (before, _) in mine.items() if before), None)
+        if reading is not None:
+            before = mine[reading][0]
+            self._say(before.pop(0))
+            self.counters.prefill_tokens += 1
+            return [(reading, Prefill(1, 1 + len(before)))]
+        given: list[tuple[int, Step]] = []
+        for number, (_, after) in mine.items():
+            if after:
+                given.append((number, Piece(self._say(after.pop(0)) + " ")))
+            else:
+                given.append((number, End(FinishReason.STOP, Usage(1, 1))))
+                del self._sequences[number]
+        return given
+
+    def _say(self, word: str) -> str:
+        self.log.append(word)
+        if word in self._actions:
+            self._actions[word]()
+        return word
+
+    def cancel(self, number: int) -> None:
+        self._sequences.pop(number, None)
+
+    def trim(self, nbytes: int) -> None:
+        self.trimmed.append(nbytes)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeWorker:
+    """`ModelWorker` in this process: answers with the given texts, one word per piece, the last text again and again;
+    an exception is raised. With a `gate` every piece waits until the test releases the semaphore once.
+
+    Records what it was asked, how many pieces it made and how many of its streams were left or ran to their end.
+    """
 
     def __init__(
         self,
         *answers: str | Exception,
-        model_id: str = "fake",
-        context_length: int = 8192,
-        gate: threading.Semaphore | None = None,
+        gate: asyncio.Semaphore | None = None,
         logprob: float | None = None,
-        ends: FinishReason = FinishReason.STOP,
+        ends: FinishReason | Exception = FinishReason.STOP,
     ) -> None:
         self._answers = list(answers)
         self._gate = gate
         self._logprob = logprob  # of every piece
         self._ends = ends
-        self.model_id = model_id
-        self.context_length = context_length
-        self.state = "ready"
-        self.detail = ""
+        self._held: dict[Path, HeldModel] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self._stopping = asyncio.Event()
         self.prompts: list[Prompt] = []
-        self.asked = threading.Event()  # set by the first request
         self.samplings: list[Sampling] = []
-        self.threads: set[int] = set()
+        self.priorities: list[Priority] = []
+        self.asked = asyncio.Event()  # set by the first request
         self.pieces = 0
         self.ended = 0
-        self.unloaded = 0
 
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def unload(self) -> None:
-        self.unloaded += 1
-
-    def steps(self, prompt: Prompt, sampling: Sampling) -> Iterator[Step]:
+    async def stream(
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+    ) -> AsyncGenerator[Step, None]:
+        await self.load(model)
         self.prompts.append(prompt)
-        self.asked.set()
         self.samplings.append(sampling)
-        self.threads.add(threading.get_ident())
+        self.priorities.append(priority)
+        self.asked.set()
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         try:
             yield Prefill(1, 1)
             words = answer.replace(" ", " \0").split("\0") if isinstance(answer, str) else []
             for word in words:
-                if self._gate is not None:
-                    self._gate.acquire()
+                await self._released()
                 self.pieces += 1
                 yield Piece(word, self._logprob)
             if isinstance(answer, Exception):
                 raise answer
+            if isinstance(self._ends, Exception):
+                raise self._ends
             yield End(self._ends, Usage(1, len(words)))
         finally:
             self.ended += 1
 
+    async def _released(self) -> None:
+        """Wait at the gate; closing opens it with an error."""
+        if self._gate is not None:
+            waits = [asyncio.create_task(self._gate.acquire()), asyncio.create_task(self._stopping.wait())]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waits:
+                    task.cancel()
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if self._stopping.is_set():
+            raise EngineStopped("The engine is shutting down")
+
+    async def count_tokens(self, model: Path, text: str) -> int:
+        self._check_open()
+        return len(text.split())
+
+    async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
+        self._check_open()
+        return FakeEmbedder().embed(texts)
+
+    async def load(self, model: Path) -> None:
+        self._check_open()
+        self._hold({**self._held, model: HeldModel("ready")})
+
+    async def unload(self, model: Path) -> None:
+        self._check_open()
+        self._hold({folder: state for folder, state in self._held.items() if folder != model})
+
+    def _hold(self, models: dict[Path, HeldModel]) -> None:
+        if models != self._held:
+            self._held = models
+            for listener in self._listeners:
+                listener()
+
+    def states(self) -> Mapping[Path, HeldModel]:
+        return self._held
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    async def close(self) -> None:
+        self._stopping.set()
+
+
+class FakeEmbedder:
+    """Vectors that say how long the text is and how many words it has. Implements `Embedder`."""
+
+    id = "fake-v1"
+    dimensions = 3
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = np.array([[len(text), len(text.split()), 1.0] for text in texts], np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def embed_query(self, text: str) -> Vectors:
+        return self.embed([text])[0]
+
+
+class FakePower:
+    """`Power` that tells the reasons given, one each time, and then none."""
+
+    def __init__(self, *reasons: str) -> None:
+        self._reasons = list(reasons)
+        self.asked = 0
+
+    def strain(self) -> str:
+        self.asked += 1
+        return self._reasons.pop(0) if self._reasons else ""
+
 
 class FakeRemote:
     """Answers with one text; with a `gate` it waits for it first, as a server does that reads a long prompt."""
-
-    local: Final = False
 
     def __init__(self, answer: str, gate: asyncio.Event | None = None) -> None:
         self._answer = answer
@@ -103,9 +236,6 @@ class FakeRemote:
         self.detail = ""
         self.ended = 0
         self.closed = 0
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]:
         try:
@@ -118,6 +248,19 @@ class FakeRemote:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+def fake_models(worker: ModelWorker, *remotes: FakeRemote, power: FakePower | None = None, **limits: Any) -> Models:
+    """Models over a fake worker; remote ones are handed out in the order in which settings name them."""
+    left = list(remotes)
+    return Models(
+        worker,
+        Background(power or FakePower(), spare=True, ask_every_s=0),
+        connect=lambda role, settings: left.pop(0),
+        context_length=lambda folder: 8192,
+        bundled=Path("/models/fim"),
+        admission=Admission(**limits),
+    )
 
 
 class FakeRetrieval:

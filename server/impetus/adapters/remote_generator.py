@@ -7,7 +7,7 @@ One request per `stream`; leaving it closes the connection, which is how such se
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,8 +38,6 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 class RemoteGenerator:
     """`setting` names the section to blame in messages. `context_length` cannot be asked for, so it is told."""
-
-    local: Final = False
 
     def __init__(
         self,
@@ -75,10 +73,6 @@ class RemoteGenerator:
     @property
     def detail(self) -> str:
         return self._outcome[1]
-
-    def count_tokens(self, text: str) -> int:
-        """An estimate on the safe side: the tokenizer is the server's."""
-        return len(text) // 3 + 1
 
     async def close(self) -> None:
         """Close connections; the next request opens new ones."""

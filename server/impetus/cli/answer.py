@@ -25,7 +25,7 @@ async def ask(
         raise BadRequest("The question is empty; ask something", parameter="QUESTION")
 
     def begin(session: "Session") -> AsyncGenerator[AnswerEvent, None]:
-        passages = session.engine.settings.chat.passages
+        passages = session.settings.chat.passages
         return session.ask(Question(text, limit=passages, paths=paths, languages=languages))
 
     return await _answer(runtime, out, root, begin)

@@ -26,7 +26,7 @@ async def search(
     if not text.strip():
         raise BadRequest("The query is empty; say what to look for", parameter="QUERY")
     async with workspace(runtime, root, out) as session:
-        defaults = session.engine.settings.search
+        defaults = session.settings.search
         query = SearchQuery(text, top or defaults.limit, paths, languages, (root,), defaults.per_file)
         with out.waiting("searching"):
             hits = await session.search(query)

@@ -1,10 +1,10 @@
 """What the services need from outside. Each port is tiny and has a contract suite in tests/adapters.
 
-All methods are synchronous and may block; services call them on worker threads. Implementations raise only errors of
+Methods that are not `async` may block; services call them on worker threads. Implementations raise only errors of
 `impetus.errors`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -208,16 +208,8 @@ class CatalogReader(Protocol):
     def counts(self, root: Path) -> CatalogCounts: ...
 
 
-class FileSource(Protocol):
-    """The files of a root as they are on disk."""
-
-    def scan(self, root: Path) -> ScanReport:
-        """Walk `root`: what is to be indexed and why everything else is left out. Content is not read here."""
-        ...
-
-    def admits(self, root: Path, path: str) -> bool:
-        """Whether the rules of `scan` would take this one path (ignore files, names, size), without a walk."""
-        ...
+class FileReader(Protocol):
+    """Single files of a root as they are on disk."""
 
     def stat(self, root: Path, path: str) -> tuple[int, int] | None:
         """(size in bytes, modification time in ns) of a regular file, None when there is none."""
@@ -225,6 +217,18 @@ class FileSource(Protocol):
 
     def read(self, root: Path, path: str) -> bytes:
         """Raises NotFound when the file is gone or unreadable."""
+        ...
+
+
+class FileSource(FileReader, Protocol):
+    """The files of a root and the rules that say which are indexed."""
+
+    def scan(self, root: Path) -> ScanReport:
+        """Walk `root`: what is to be indexed and why everything else is left out. Content is not read here."""
+        ...
+
+    def admits(self, root: Path, path: str) -> bool:
+        """Whether the rules of `scan` would take this one path (ignore files, names, size), without a walk."""
         ...
 
     def reject(self, path: str, data: bytes) -> str | None:
@@ -243,22 +247,6 @@ class Analyzer(Protocol):
 
     def analyze(self, contents: Iterable[tuple[str, bytes]]) -> Iterator[Digest]:
         """`contents` are (language, bytes); digests come in the same order."""
-        ...
-
-
-class Generator(Protocol):
-    """A language model. One thread uses it at a time; `steps` is advanced and closed on that thread."""
-
-    @property
-    def model_id(self) -> str: ...
-
-    @property
-    def context_length(self) -> int: ...
-
-    def count_tokens(self, text: str) -> int: ...
-
-    def steps(self, prompt: Prompt, sampling: Sampling) -> Iterator[Step]:
-        """Prefill*, Piece*, End. Closing the iterator stops the work. Raises ContextOverflow before any step."""
         ...
 
 
@@ -326,3 +314,56 @@ class ProblemSource(Protocol):
     """An adapter that can degrade says so here; the status shows it."""
 
     def problems(self) -> tuple[Problem, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldModel:
+    """A model that the worker knows. `state`: "loading", "ready" or "failed", `detail` as in `ModelState`."""
+
+    state: str
+    detail: str = ""
+    nbytes: int = 0
+    counters: Counters = field(default_factory=Counters)
+
+
+class ModelWorker(Protocol):
+    """Local models in a process of their own, which comes up on first use. Models are named by their folders.
+
+    Everything here raises ModelError when that process fails, and EngineStopped after `close`.
+    """
+
+    def stream(self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
+        """Prefill*, Piece*, End. Leaving it stops the sequence before its next step."""
+        ...
+
+    async def count_tokens(self, model: Path, text: str) -> int: ...
+
+    async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
+        """(n, dimensions), by the embedder of this id, at INDEX priority."""
+        ...
+
+    async def load(self, model: Path) -> None:
+        """Load it now, also one that is not loaded by itself any more because it ended the process twice."""
+        ...
+
+    async def unload(self, model: Path) -> None:
+        """Give its memory back; does nothing to a model that is not loaded."""
+        ...
+
+    def states(self) -> Mapping[Path, HeldModel]:
+        """The models that are loaded, being loaded, or failed to load."""
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop when `states` has changed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Power(Protocol):
+    """Whether the machine should be spared."""
+
+    def strain(self) -> str:
+        """Why background work should wait ("on battery", "too hot"), or nothing. May take some milliseconds."""
+        ...

@@ -36,7 +36,7 @@ async def ask(client: Client, params: protocol.AskParams) -> protocol.AnswerResu
         text=_text(params.question, "question"),
         history=convert.history(params.history),
         selection=selection,
-        limit=_limit(params.limit, session.engine.settings.chat.passages, "limit"),
+        limit=_limit(params.limit, session.settings.chat.passages, "limit"),
         paths=params.paths,
         languages=params.languages,
     )
@@ -76,7 +76,7 @@ async def complete(client: Client, params: protocol.CompleteParams) -> protocol.
 
 async def search(client: Client, params: protocol.SearchParams) -> protocol.SearchResult:
     session = await client.session()
-    defaults = session.engine.settings.search
+    defaults = session.settings.search
     query = SearchQuery(
         text=_text(params.query, "query"),
         limit=_limit(params.limit, defaults.limit, "limit"),

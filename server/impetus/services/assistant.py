@@ -4,7 +4,6 @@ Each answer is a stream of events: Sources, then text, then Finish. Leaving a st
 the model before its next step. Without a chat model, answers are made of quotations and facts and say so.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from impetus.config import ChatSettings
 from impetus.domain import citations, explain, extractive, prompts
-from impetus.domain.ports import FileSource
+from impetus.domain.ports import FileReader
 from impetus.domain.quoting import query_terms
 from impetus.domain.secrets import mask
 from impetus.domain.types import (
@@ -42,7 +41,7 @@ from impetus.domain.types import (
 )
 from impetus.errors import ModelError
 from impetus.services.facts import Retrieval, gather
-from impetus.services.models import ModelRole, Models
+from impetus.services.models import ModelRole, SessionModels
 from impetus.services.passages import Passages
 from impetus.services.workspace import View
 
@@ -72,7 +71,7 @@ class _Extract:
 
 
 class Assistant:
-    def __init__(self, retriever: Retrieval, models: Models, settings: ChatSettings, files: FileSource) -> None:
+    def __init__(self, retriever: Retrieval, models: SessionModels, settings: ChatSettings, files: FileReader) -> None:
         self._retriever = retriever
         self._models = models
         self._settings = settings
@@ -223,8 +222,7 @@ class Assistant:
     async def _room(self, spent_characters: int) -> int:
         """Tokens that passages may take. The generator has the last word on what fits."""
         try:
-            # Reads the model's configuration from disk on first use.
-            context = await asyncio.to_thread(self._models.context_length, "chat")
+            context = await self._models.context_length("chat")
         except ModelError:
             return OVERHEAD_TOKENS  # the failure shows, with its reason, when the model is used
         spent = OVERHEAD_TOKENS + spent_characters // prompts.CHARACTERS_PER_TOKEN

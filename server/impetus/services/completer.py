@@ -29,11 +29,11 @@ from impetus.domain.types import (
     Sampling,
     Shape,
 )
-from impetus.services.completion_cache import CompletionCache, Key
+from impetus.services.completion_cache import CompletionCache
 from impetus.services.completion_context import CodeLookup, CompletionContext
 from impetus.services.completion_running import Running
 from impetus.services.facts import place_of
-from impetus.services.models import Models
+from impetus.services.models import SessionModels
 from impetus.services.workspace import View
 
 #: A completion whose request was canceled goes on for so long when what was typed agrees with it: editors cancel at
@@ -51,14 +51,16 @@ OTHERS_TEMPERATURE = 0.6
 class _Request:
     """What stays the same while a request is answered."""
 
-    key: Key
     document: Document
     offset: int
     plan: Plan
     path: str
     view: View
-    settings: CompletionSettings
     explicit: bool
+
+    @property
+    def key(self) -> str:
+        return self.document.key
 
     @property
     def text(self) -> str:
@@ -68,42 +70,42 @@ class _Request:
 class Completer:
     def __init__(
         self,
-        models: Models,
+        models: SessionModels,
         lookup: CodeLookup,
+        settings: CompletionSettings,
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._models = models
+        self._settings = settings
         self._context = CompletionContext(lookup)
         self._clock = clock
         self._pause = pause
         self._kept = CompletionCache()
-        self._running: dict[Key, Running] = {}
-        self._latest: dict[Key, asyncio.Event] = {}  # set when a newer request of the document comes
-        self._rhythms: dict[Key, Rhythm] = {}
+        self._running: dict[str, Running] = {}
+        self._latest: dict[str, asyncio.Event] = {}  # set when a newer request of the document comes
+        self._rhythms: dict[str, Rhythm] = {}
 
     async def complete(
         self,
         cursor: Cursor,
         view: View,
-        settings: CompletionSettings,
         *,
-        owner: str = "",
         explicit: bool = False,
         least: float = completion.LEAST_CERTAIN,
         now: Callable[[], Document | None] = lambda: None,
     ) -> Completion | None:
         """The text to show at the cursor. None: nothing to say, switched off, or a newer request came.
 
-        `owner` tells clients apart that have the same document open; `least` is how sure (log-probability) the model
-        has to begin unless `explicit`; `now` gives the document as it is when the caller leaves.
+        `least` is how sure (log-probability) the model has to begin unless `explicit`; `now` gives the document as it
+        is when the caller leaves.
         """
         document = cursor.document
-        key = (owner, document.key)
+        key = document.key
         overtaken = self._overtake(key)
         try:
-            request = self._request(cursor, view, settings, key, explicit)
+            request = self._request(cursor, view, explicit)
             if request is None:
                 self._stop(key)
                 return None
@@ -116,32 +118,29 @@ class Completer:
             if self._latest.get(key) is overtaken:
                 del self._latest[key]
 
-    async def others(self, cursor: Cursor, view: View, settings: CompletionSettings, number: int) -> list[Completion]:
+    async def others(self, cursor: Cursor, view: View, number: int) -> list[Completion]:
         """Up to `number` further completions of a place, drawn at random; the same one is not given twice."""
-        request = self._request(cursor, view, settings, ("", cursor.document.key), explicit=True)
+        request = self._request(cursor, view, explicit=True)
         if request is None:
             return []
-        seeds = [Sampling(settings.max_tokens, OTHERS_TEMPERATURE, seed=seed) for seed in range(number)]
+        seeds = [Sampling(self._settings.max_tokens, OTHERS_TEMPERATURE, seed=seed) for seed in range(number)]
         texts = await asyncio.gather(*(self._compute(request, sampling, -math.inf) for sampling in seeds))
         return [self._completion(text, request) for text in dict.fromkeys(texts) if text]
 
-    def forget(self, owner: str, key: str) -> None:
+    def forget(self, key: str) -> None:
         """A document was closed: stop its request and drop what was kept for it."""
-        whole = (owner, key)
-        self._overtake(whole)
-        self._latest.pop(whole, None)
-        self._stop(whole)
-        self._kept.forget(whole)
-        self._context.forget(whole)
-        self._rhythms.pop(whole, None)
+        self._overtake(key)
+        self._latest.pop(key, None)
+        self._stop(key)
+        self._kept.forget(key)
+        self._context.forget(key)
+        self._rhythms.pop(key, None)
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
-    def _request(
-        self, cursor: Cursor, view: View, settings: CompletionSettings, key: Key, explicit: bool
-    ) -> _Request | None:
+    def _request(self, cursor: Cursor, view: View, explicit: bool) -> _Request | None:
         """None where nothing is wanted."""
-        if not self._models.has("completion") or not (settings.enable or explicit):
+        if not self._models.has("completion") or not (self._settings.enable or explicit):
             return None
         document = cursor.document
         offset = max(0, min(cursor.offset, len(document.text)))
@@ -149,7 +148,7 @@ class Completer:
         if plan.shape is Shape.NONE:
             return None
         _, path = place_of(document, view)
-        return _Request(key, document, offset, plan, path, view, settings, explicit)
+        return _Request(document, offset, plan, path, view, explicit)
 
     async def _answer(self, request: _Request, overtaken: asyncio.Event, least: float) -> Completion | None:
         key, text, offset = request.key, request.text, request.offset
@@ -179,7 +178,7 @@ class Completer:
         began = self._clock()
 
         async def work() -> str:
-            sampling = Sampling(request.settings.max_tokens, temperature=0.0)
+            sampling = Sampling(self._settings.max_tokens, temperature=0.0)
             text = await self._compute(request, sampling, least, wrote=running.wrote)
             self._kept.add(request.key, request.text, request.offset, text)
             rhythm.took(self._clock() - began)
@@ -201,27 +200,27 @@ class Completer:
         running = self._running.get(request.key)
         busy = running is not None and not running.done
         takes = rhythm.takes if rhythm is not None else None
-        if busy or not request.settings.ahead or takes is None or takes > AHEAD_WITHIN_S:
+        if busy or not self._settings.ahead or takes is None or takes > AHEAD_WITHIN_S:
             return
         added = shown if request.plan.right.strip() else shown + completion.next_line(request.plan.left + shown)
         text = request.text[: request.offset] + added + request.text[request.offset :]
         document, offset = replace(request.document, text=text), request.offset + len(added)
         if self._kept.find(request.key, text, offset) is not None:
             return
-        following = self._request(Cursor(document, offset), request.view, request.settings, request.key, explicit=False)
+        following = self._request(Cursor(document, offset), request.view, explicit=False)
         if following is not None:
             self._start(following, completion.LEAST_CERTAIN, Rhythm())
 
     # -- who is waiting ------------------------------------------------------------------------------------------------
 
-    def _overtake(self, key: Key) -> asyncio.Event:
+    def _overtake(self, key: str) -> asyncio.Event:
         previous = self._latest.pop(key, None)
         if previous is not None:
             previous.set()
         event = self._latest[key] = asyncio.Event()
         return event
 
-    def _left(self, key: Key, document: Document | None) -> None:
+    def _left(self, key: str, document: Document | None) -> None:
         """The one who waited has left. What was typed since may agree with what is being written."""
         running = self._running.get(key)
         if running is None or running.done:
@@ -233,11 +232,11 @@ class Completer:
         loop = asyncio.get_running_loop()
         loop.call_later(LINGER_S, lambda: self._stop_unwanted(key, running))
 
-    def _stop_unwanted(self, key: Key, running: Running) -> None:
+    def _stop_unwanted(self, key: str, running: Running) -> None:
         if key not in self._latest and self._running.get(key) is running:
             self._stop(key)
 
-    def _stop(self, key: Key) -> None:
+    def _stop(self, key: str) -> None:
         running = self._running.pop(key, None)
         if running is not None:
             running.stop()
@@ -255,7 +254,7 @@ class Completer:
         plan, document = request.plan, request.document
         context = (
             await self._context.gather(request.key, document, request.offset, request.path, request.view)
-            if request.settings.context
+            if self._settings.context
             else ()
         )
         prompt = InfillPrompt(mask(plan.prefix), mask(plan.suffix), request.path, context)

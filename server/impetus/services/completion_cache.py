@@ -8,9 +8,6 @@ KEY_BEFORE = 200
 KEY_AFTER = 100
 MAX_KEPT = 200
 
-#: A client and one of its documents.
-Key = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -23,9 +20,9 @@ class Kept:
 
 class CompletionCache:
     def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[Key, str, str], Kept] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str, str], Kept] = OrderedDict()
 
-    def find(self, key: Key, text: str, offset: int) -> Kept | None:
+    def find(self, key: str, text: str, offset: int) -> Kept | None:
         """The rest of a result whose beginning was typed; the latest result wins."""
         before, after = text[:offset], _after(text, offset)
         for (document, _, entry_after), entry in reversed(self._entries.items()):
@@ -36,14 +33,14 @@ class CompletionCache:
                 return Kept(before, after, entry.text[typed:])
         return None
 
-    def add(self, key: Key, text: str, offset: int, result: str) -> None:
+    def add(self, key: str, text: str, offset: int, result: str) -> None:
         before, after = text[max(0, offset - KEY_BEFORE) : offset], _after(text, offset)
         self._entries[(key, before, after)] = Kept(before, after, result)
         self._entries.move_to_end((key, before, after))
         while len(self._entries) > MAX_KEPT:
             self._entries.popitem(last=False)
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: str) -> None:
         for entry in [entry for entry in self._entries if entry[0] == key]:
             del self._entries[entry]
 

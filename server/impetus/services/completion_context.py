@@ -16,7 +16,6 @@ from impetus.domain.secrets import mask
 from impetus.domain.snippets import Around
 from impetus.domain.types import ContextFile, Document, Hit, SymbolHit
 from impetus.errors import ImpetusError
-from impetus.services.completion_cache import Key
 from impetus.services.passages import dotted_name
 from impetus.services.workspace import View
 
@@ -54,9 +53,9 @@ class _Place:
 class CompletionContext:
     def __init__(self, lookup: CodeLookup) -> None:
         self._lookup = lookup
-        self._kept: OrderedDict[Key, tuple[_Place, tuple[ContextFile, ...]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[_Place, tuple[ContextFile, ...]]] = OrderedDict()
 
-    async def gather(self, key: Key, document: Document, offset: int, path: str, view: View) -> tuple[ContextFile, ...]:
+    async def gather(self, key: str, document: Document, offset: int, path: str, view: View) -> tuple[ContextFile, ...]:
         """The same for every cursor near a place; empty when the index cannot be asked."""
         place = _Place(document.text.count("\n", 0, offset) // BAND, snippets.imports(document.text[:offset]))
         kept = self._kept.get(key)
@@ -73,7 +72,7 @@ class CompletionContext:
             self._kept.popitem(last=False)
         return files
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: str) -> None:
         self._kept.pop(key, None)
 
     async def _look(self, document: Document, offset: int, path: str, view: View) -> tuple[ContextFile, ...]:

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from impetus.domain.ports import FileSource
+from impetus.domain.ports import FileReader
 
 _KEPT_BYTES = 8_000_000
 
@@ -15,7 +15,7 @@ _KEPT_BYTES = 8_000_000
 class Contents:
     """`read` of a file source, remembered by size and modification time. Safe to use from several threads."""
 
-    def __init__(self, files: FileSource) -> None:
+    def __init__(self, files: FileReader) -> None:
         self._files = files
         self._kept: OrderedDict[str, tuple[tuple[int, int], bytes]] = OrderedDict()
         self._size = 0

@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impetus.config import Settings
+from impetus.config import IndexSettings, Settings
 from impetus.domain.feedback import TallyStore
 from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, ProblemSource, Vectors, Watcher
-from impetus.domain.types import EngineStatus, Health, ModelState, Problem, ScanReport, SkippedFile
-from impetus.errors import EngineStopped, ImpetusError, ModelError, NotFound
-from impetus.services.assistant import Assistant
-from impetus.services.completer import Completer
+from impetus.domain.types import EngineStatus, Health, IndexProgress, ModelState, Problem, ScanReport, SkippedFile
+from impetus.errors import EngineStopped, ImpetusError, NotFound
 from impetus.services.feedback import Feedback
-from impetus.services.models import ModelRole, Models
-from impetus.services.next_edit import NextEdits
+from impetus.services.files import RootFiles
+from impetus.services.models import Models, SessionModels
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
 from impetus.services.root_index import RootIndex
@@ -31,7 +29,7 @@ _STATUS_INTERVAL = 0.2
 class Parts:
     """The adapters an engine works with; made by the composition root."""
 
-    files: FileSource
+    files_for: Callable[[IndexSettings], FileSource]  # the same object for the same settings
     embedder: Embedder
     analyzer: Analyzer
     watcher: Watcher | None
@@ -42,6 +40,8 @@ class Parts:
 
 
 class Engine:
+    """`settings` are what a client without settings of its own gets, and those of the engine itself."""
+
     def __init__(self, settings: Settings, parts: Parts, problems: Sequence[str] = ()) -> None:
         self.settings = settings
         self._parts = parts
@@ -51,10 +51,10 @@ class Engine:
         self._listeners: list[Callable[[EngineStatus], None]] = []
         self._telling: asyncio.TimerHandle | None = None
         self._closed = False
-        self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale)
-        self.assistant = Assistant(self.retriever, parts.models, settings.chat, parts.files)
-        self.completer = Completer(parts.models, self.retriever)
-        self.next_edits = NextEdits(self.retriever, parts.files, parts.models)
+        self.files = RootFiles(self._files_of)
+        self.models = parts.models
+        self.models.subscribe(self._changed)
+        self.retriever = Retriever(self._repository_of, self.files, parts.embedder, self._note_stale)
         self.feedback = Feedback(parts.tallies)
 
     @property
@@ -63,8 +63,11 @@ class Engine:
 
     # -- roots ---------------------------------------------------------------------------------------------------------
 
-    async def open_root(self, root: Path, first: Callable[[], set[str]]) -> None:
-        """Index and watch `root` (absolute); returns at once, the index follows. Opening again only counts."""
+    async def open_root(self, root: Path, settings: IndexSettings, first: Callable[[], set[str]]) -> None:
+        """Index and watch `root` (absolute); returns at once, the index follows.
+
+        Opening again only counts: an index keeps the settings of its first client until all have left it.
+        """
         self._check_open()
         if not await asyncio.to_thread(root.is_dir):
             raise NotFound(f"The folder {root} does not exist; open one that does")
@@ -75,11 +78,11 @@ class Engine:
             index = self._indexes[root] = RootIndex(
                 root,
                 repository,
-                self._parts.files,
+                self._parts.files_for(settings),
                 self._parts.embedder,
                 self._parts.analyzer,
-                self._parts.watcher if self.settings.index.watch else None,
-                self.settings.index,
+                self._parts.watcher if settings.watch else None,
+                settings,
                 self._changed,
             )
             repository.users += 1
@@ -89,7 +92,7 @@ class Engine:
                 del self._indexes[root]
                 await self._leave(repository)
                 raise
-            if self.settings.index.enable:
+            if settings.enable:
                 index.start()
         index.users += 1
         index.open_first = first
@@ -132,22 +135,16 @@ class Engine:
     async def embed(self, texts: Sequence[str]) -> Vectors:
         return await asyncio.to_thread(self._parts.embedder.embed, texts)
 
-    async def context_length(self, role: ModelRole) -> int | None:
-        """Tokens that fit into a model's context; None when no usable model has the role."""
-        try:
-            return await asyncio.to_thread(self._parts.models.context_length, role)
-        except ModelError:
-            return None
-
-    async def dry_run(self, root: Path) -> ScanReport:
+    async def dry_run(self, root: Path, settings: IndexSettings) -> ScanReport:
         """What an index of `root` would hold, content rules applied, nothing written."""
+        files = self._parts.files_for(settings)
 
         def look() -> ScanReport:
-            report = self._parts.files.scan(root)
+            report = files.scan(root)
             kept, skipped, problems = dict(report.files), list(report.skipped), list(report.problems)
             for path in report.files:
                 try:
-                    reason = self._parts.files.reject(path, self._parts.files.read(root, path))
+                    reason = files.reject(path, files.read(root, path))
                 except NotFound as error:
                     problems.append(Problem(path, str(error)))
                     continue
@@ -162,6 +159,10 @@ class Engine:
         index = self._indexes.get(root)
         return index.repository if index else None
 
+    def _files_of(self, root: Path) -> FileSource:
+        index = self._indexes.get(root)
+        return self._parts.files_for(index.settings if index else self.settings.index)
+
     def _note_stale(self, path: Path) -> None:
         for index in self._indexes.values():
             if path.is_relative_to(index.root):
@@ -169,29 +170,27 @@ class Engine:
 
     # -- status --------------------------------------------------------------------------------------------------------
 
-    def status(self) -> EngineStatus:
-        indexes = tuple(index.progress for index in self._indexes.values())
-        problems = self._problems + tuple(p for r in self._repositories.values() for p in r.problems())
-        problems += tuple(p for source in self._parts.problem_sources for p in source.problems())
-        models = (
-            *self._parts.models.states(),
-            ModelState("embedding", self._parts.embedder.id, "ready"),
+    def status(
+        self,
+        roots: Collection[Path] | None = None,
+        models: SessionModels | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> EngineStatus:
+        """Of these roots, models and problems; by default of all roots, with the models of the engine's settings."""
+        shown = self._indexes.values() if roots is None else [i for r, i in self._indexes.items() if r in roots]
+        return _status(
+            tuple(index.progress for index in shown),
+            (
+                *(models or self.models.named_by(self.settings)).states(),
+                ModelState("embedding", self._parts.embedder.id, "ready"),
+            ),
+            (
+                *self._problems,
+                *problems,
+                *(p for repository in self._repositories.values() for p in repository.problems()),
+                *(p for source in self._parts.problem_sources for p in source.problems()),
+            ),
         )
-        failed = [i for i in indexes if i.phase == "failed"]
-        broken = [m for m in models if m.state in ("failed", "missing")]
-        if failed:
-            return EngineStatus(Health.ERROR, failed[0].problems[0].message, indexes, models, problems)
-        if broken:
-            message = f"The {broken[0].role} model {broken[0].id} is not usable: {broken[0].detail}"
-            return EngineStatus(Health.WARNING, message, indexes, models, problems)
-        if problems:
-            return EngineStatus(Health.WARNING, problems[0].message, indexes, models, problems)
-        busy = [i for i in indexes if i.phase in ("scanning", "indexing")]
-        if busy:
-            done, total = sum(i.done for i in busy), sum(i.total for i in busy)
-            return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
-        files = sum(i.files for i in indexes)
-        return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Call `listener` on the event loop after changes, throttled; returns what ends it."""
@@ -230,9 +229,30 @@ class Engine:
             self._telling.cancel()
         for index in self._indexes.values():
             await index.close()
-        await self._parts.models.close()
+        await self.models.close()
         await self.feedback.close()
         for repository in self._repositories.values():
             await repository.close()
         self._indexes.clear()
         self._repositories.clear()
+
+
+def _status(
+    indexes: tuple[IndexProgress, ...], models: tuple[ModelState, ...], problems: tuple[Problem, ...]
+) -> EngineStatus:
+    """What matters most becomes the message."""
+    failed = [i for i in indexes if i.phase == "failed"]
+    broken = [m for m in models if m.state in ("failed", "missing")]
+    if failed:
+        return EngineStatus(Health.ERROR, failed[0].problems[0].message, indexes, models, problems)
+    if broken:
+        message = f"The {broken[0].role} model {broken[0].id} is not usable: {broken[0].detail}"
+        return EngineStatus(Health.WARNING, message, indexes, models, problems)
+    if problems:
+        return EngineStatus(Health.WARNING, problems[0].message, indexes, models, problems)
+    busy = [i for i in indexes if i.phase in ("scanning", "indexing")]
+    if busy:
+        done, total = sum(i.done for i in busy), sum(i.total for i in busy)
+        return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
+    files = sum(i.files for i in indexes)
+    return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)

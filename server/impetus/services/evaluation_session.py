@@ -34,7 +34,7 @@ class SessionEngine:
                 raise IndexFailed(index.problems[0].message)
 
     async def search(self, query: str, root: Path, limit: int) -> Sequence[Hit]:
-        settings = self._session.engine.settings.search
+        settings = self._session.settings.search
         asked = SearchQuery(query, limit, roots=(root,), per_file=settings.per_file)
         return await self._retriever.search(asked, self._session.view)
 

@@ -1,23 +1,28 @@
-"""The configured language models by the job they do, and the way to each: the model thread or the network.
+"""The language models of all sessions: the local ones in the worker, the remote ones behind the network.
 
-Local models share one thread and its priorities. A remote model only waits for the network, so it is awaited and never
-holds up a local one. Does not load, configure or choose models.
+A session names its models by its settings; two sessions that name the same model share it. Does not load or configure
+models: local ones are the worker's business, remote ones their server's.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import Literal, Protocol
 
-from impetus.domain.ports import Generator
+import numpy as np
+
+from impetus.config import ChatSettings, CompletionSettings, Settings
+from impetus.domain.ports import ModelWorker, Vectors
 from impetus.domain.types import ModelState, Priority, Prompt, Sampling, Step
-from impetus.errors import Busy, ModelUnavailable
-from impetus.services.scheduler import ModelThread
+from impetus.errors import ModelUnavailable
+from impetus.services.admission import Admission
+from impetus.services.background import Background
 
 ModelRole = Literal["chat", "completion"]
 
-#: Requests that may be under way to remote models.
-REMOTE_LIMIT = 8
+#: Texts sent to the worker at once; between two batches the machine may ask to be spared.
+EMBED_BATCH = 256
 
 _ADVICE = {
     "chat": "No chat model is configured; set chat.model to the folder of an MLX model, or to a model's name together "
@@ -27,11 +32,14 @@ _ADVICE = {
 }
 
 
-class LocalModel(Generator, Protocol):
-    """A generator that computes on this machine, on the shared model thread, and can say how it is."""
+class RemoteModel(Protocol):
+    """A model behind the network. Leaving `stream` ends its request at once, whatever it waits for."""
 
     @property
-    def local(self) -> Literal[True]: ...
+    def model_id(self) -> str: ...
+
+    @property
+    def context_length(self) -> int: ...
 
     @property
     def state(self) -> str:
@@ -41,115 +49,209 @@ class LocalModel(Generator, Protocol):
     @property
     def detail(self) -> str: ...
 
-    def unload(self) -> None:
-        """Give memory back; the next request loads again. Called on the model thread."""
-        ...
-
-
-class RemoteModel(Protocol):
-    """A model behind the network. Leaving `stream` ends its request at once, whatever it waits for."""
-
-    @property
-    def local(self) -> Literal[False]: ...
-
-    @property
-    def model_id(self) -> str: ...
-
-    @property
-    def context_length(self) -> int: ...
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def detail(self) -> str: ...
-
-    def count_tokens(self, text: str) -> int: ...
-
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]: ...
 
     async def close(self) -> None: ...
 
 
-HostedGenerator = LocalModel | RemoteModel
+class Model(Protocol):
+    """One model as a session uses it, wherever it runs."""
+
+    @property
+    def model_id(self) -> str: ...
+
+    @property
+    def context_length(self) -> int:
+        """In tokens; may read the model's configuration. Raises ModelError."""
+        ...
+
+    def state(self) -> tuple[str, str]:
+        """State and detail, as in `ModelState`."""
+        ...
+
+    def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]: ...
+
+    async def load(self) -> None: ...
+
+    async def unload(self) -> None: ...
+
+
+Connect = Callable[[ModelRole, ChatSettings | CompletionSettings], RemoteModel]
 
 
 class Models:
-    """Owns `thread` from here on: `close` ends it."""
+    """Owns `worker` and the remote models from here on: `close` ends them.
+
+    `context_length` reads that of a model's folder and raises ModelError; `bundled` is the folder of our own model.
+    """
 
     def __init__(
         self,
-        thread: ModelThread,
+        worker: ModelWorker,
+        background: Background,
         *,
-        chat: HostedGenerator | None = None,
-        completion: HostedGenerator | None = None,
+        connect: Connect,
+        context_length: Callable[[Path], int],
+        bundled: Path,
+        admission: Admission | None = None,
     ) -> None:
-        self._thread = thread
-        self._generators: dict[ModelRole, HostedGenerator | None] = {"chat": chat, "completion": completion}
-        self._remote = 0
+        self._worker = worker
+        self._background = background
+        self._connect = connect
+        self._context_length = context_length
+        self._bundled = bundled
+        self._admission = admission or Admission()
+        self._remotes: dict[tuple[str, str, str, str], RemoteModel] = {}
+
+    def named_by(self, settings: Settings) -> "SessionModels":
+        """The models of a session with these settings."""
+        completion = settings.completion
+        if completion.model == "bundled" and not completion.base_url:
+            return SessionModels(self._named("chat", settings.chat), self._local(self._bundled))
+        return SessionModels(self._named("chat", settings.chat), self._named("completion", completion))
+
+    async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
+        """(n, dimensions), by an embedder of the worker, whenever nobody else needs the worker."""
+        batches = []
+        for start in range(0, len(texts), EMBED_BATCH):
+            await self._background.wait()
+            with self._admission.local(Priority.INDEX):
+                batches.append(await self._worker.embed(embedder, texts[start : start + EMBED_BATCH]))
+        return np.concatenate(batches) if batches else np.zeros((0, 0), np.float32)
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop when the state of a local model has changed."""
+        self._worker.subscribe(listener)
+
+    async def close(self) -> None:
+        """Stop local work, end the worker and close connections."""
+        await self._worker.close()
+        for remote in self._remotes.values():
+            await remote.close()
+
+    def _named(self, role: ModelRole, settings: ChatSettings | CompletionSettings) -> Model | None:
+        if settings.base_url:
+            key = (role, settings.base_url, settings.model, settings.api_key_env)
+            if key not in self._remotes:
+                self._remotes[key] = self._connect(role, settings)
+            return _Remote(self._remotes[key], self._admission)
+        return self._local(Path(settings.model).expanduser().absolute()) if settings.model else None
+
+    def _local(self, folder: Path) -> Model:
+        return _Local(folder, self._worker, self._admission, self._context_length)
+
+
+class _Local:
+    """A model in the worker, named by its folder."""
+
+    def __init__(
+        self, folder: Path, worker: ModelWorker, admission: Admission, context_length: Callable[[Path], int]
+    ) -> None:
+        self._folder = folder
+        self._worker = worker
+        self._admission = admission
+        self._context_length = context_length
+
+    @property
+    def model_id(self) -> str:
+        return self._folder.name
+
+    @property
+    def context_length(self) -> int:
+        return self._context_length(self._folder)
+
+    def state(self) -> tuple[str, str]:
+        held = self._worker.states().get(self._folder)
+        if held is not None and held.state != "failed":
+            return held.state, held.detail
+        if not self._folder.is_dir():
+            return "missing", f"There is no model folder at {self._folder}; set the right path or fetch the model again"
+        return (held.state, held.detail) if held is not None else ("not loaded", f"{self._folder}; loads on first use")
+
+    async def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
+        with self._admission.local(priority):
+            async with aclosing(self._worker.stream(self._folder, prompt, sampling, priority)) as steps:
+                async for step in steps:
+                    yield step
+
+    async def load(self) -> None:
+        await self._worker.load(self._folder)
+
+    async def unload(self) -> None:
+        await self._worker.unload(self._folder)
+
+
+class _Remote:
+    """A remote model within the limit of requests; its memory is its server's business."""
+
+    def __init__(self, remote: RemoteModel, admission: Admission) -> None:
+        self._remote = remote
+        self._admission = admission
+
+    @property
+    def model_id(self) -> str:
+        return self._remote.model_id
+
+    @property
+    def context_length(self) -> int:
+        return self._remote.context_length
+
+    def state(self) -> tuple[str, str]:
+        return self._remote.state, self._remote.detail
+
+    async def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
+        with self._admission.remote():
+            async with aclosing(self._remote.stream(prompt, sampling)) as steps:
+                async for step in steps:
+                    yield step
+
+    async def load(self) -> None:
+        return
+
+    async def unload(self) -> None:
+        return
+
+
+class SessionModels:
+    """The models of one session by the job they do."""
+
+    def __init__(self, chat: Model | None, completion: Model | None) -> None:
+        self._roles: dict[ModelRole, Model | None] = {"chat": chat, "completion": completion}
 
     def has(self, role: ModelRole) -> bool:
-        return self._generators[role] is not None
+        return self._roles[role] is not None
 
     def model_id(self, role: ModelRole) -> str:
-        return self._generator(role).model_id
+        return self._model(role).model_id
 
-    def context_length(self, role: ModelRole) -> int:
-        return self._generator(role).context_length
+    async def context_length(self, role: ModelRole) -> int:
+        """In tokens. Raises ModelError."""
+        return await asyncio.to_thread(lambda: self._model(role).context_length)
 
-    async def count_tokens(self, role: ModelRole, text: str) -> int:
-        return await asyncio.to_thread(self._generator(role).count_tokens, text)
-
-    async def stream(
+    def stream(
         self, role: ModelRole, prompt: Prompt, sampling: Sampling, priority: Priority
     ) -> AsyncGenerator[Step, None]:
         """Prefill*, Piece*, End. Use with `contextlib.aclosing`; leaving it stops the model before its next step."""
-        generator = self._generator(role)
-        if generator.local:
-            source = self._thread.stream(lambda: generator.steps(prompt, sampling), priority)
-        else:
-            source = self._bounded(generator, prompt, sampling)
-        async with aclosing(source) as steps:
-            async for step in steps:
-                yield step
+        return self._model(role).stream(prompt, sampling, priority)
+
+    async def load(self, role: ModelRole) -> None:
+        """Load a local model now, also one that is not loaded by itself any more; does nothing to a remote one."""
+        await self._model(role).load()
 
     async def unload(self, role: ModelRole) -> None:
-        """Give the model's memory back; does nothing to a remote one."""
-        generator = self._generator(role)
-        if generator.local:
-            await self._thread.call(generator.unload, Priority.INDEX)
+        """Give a local model's memory back; does nothing to a remote one."""
+        await self._model(role).unload()
 
     def states(self) -> tuple[ModelState, ...]:
         return tuple(
-            ModelState(role, generator.model_id, generator.state, generator.detail)
-            if generator is not None
+            ModelState(role, model.model_id, *model.state())
+            if model is not None
             else ModelState(role, "", "none", _ADVICE[role])
-            for role, generator in self._generators.items()
+            for role, model in self._roles.items()
         )
 
-    async def idle(self) -> None:
-        await self._thread.idle()
-
-    async def close(self) -> None:
-        """Stop local work, end its thread and close connections."""
-        await asyncio.to_thread(self._thread.close)
-        for generator in self._generators.values():
-            if generator is not None and not generator.local:
-                await generator.close()
-
-    def _generator(self, role: ModelRole) -> HostedGenerator:
-        generator = self._generators[role]
-        if generator is None:
+    def _model(self, role: ModelRole) -> Model:
+        model = self._roles[role]
+        if model is None:
             raise ModelUnavailable(_ADVICE[role])
-        return generator
-
-    async def _bounded(self, generator: RemoteModel, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]:
-        if self._remote >= REMOTE_LIMIT:
-            raise Busy(f"{REMOTE_LIMIT} requests to remote models are under way; try again in a moment")
-        self._remote += 1
-        try:
-            async with aclosing(generator.stream(prompt, sampling)) as steps:
-                async for step in steps:
-                    yield step
-        finally:
-            self._remote -= 1
+        return model

@@ -16,7 +16,7 @@ from impetus.config import CompletionSettings
 from impetus.domain import next_edit
 from impetus.domain.completion import window
 from impetus.domain.next_edit import Change, Renamed, Resigned
-from impetus.domain.ports import FileSource
+from impetus.domain.ports import FileReader
 from impetus.domain.secrets import mask
 from impetus.domain.trimming import adds_errors
 from impetus.domain.types import (
@@ -34,7 +34,7 @@ from impetus.domain.types import (
 from impetus.errors import NotFound
 from impetus.languages import detect, languages
 from impetus.services.facts import place_of
-from impetus.services.models import Models
+from impetus.services.models import SessionModels
 from impetus.services.workspace import View
 
 #: Uses looked up of one name, and edits proposed at once.
@@ -59,12 +59,13 @@ class Proposal:
 
 
 class NextEdits:
-    def __init__(self, lookup: Lookup, files: FileSource, models: Models) -> None:
+    def __init__(self, lookup: Lookup, files: FileReader, models: SessionModels, settings: CompletionSettings) -> None:
         self._lookup = lookup
         self._files = files
         self._models = models
+        self._settings = settings
 
-    async def propose(self, cursor: Cursor, origin: str, view: View, settings: CompletionSettings) -> Proposal:
+    async def propose(self, cursor: Cursor, origin: str, view: View) -> Proposal:
         """What follows from the changes of a document since it was `origin`, the nearest first."""
         document = cursor.document
         if document.text == origin:
@@ -79,7 +80,7 @@ class NextEdits:
                 offset = cursor.offset if place.key == document.key else 0
                 found += await asyncio.to_thread(_edits, change, place, offset, place.key == document.key)
             if isinstance(change, Resigned) and change.renamed is None and not found:
-                found += await self._arguments(change, cursor, view, settings)
+                found += await self._arguments(change, cursor, view)
         # A name that is being typed over is gone for a moment: then what it was must be remembered.
         settled = not found and (bool(changes) or len(after.definitions) >= len(before.definitions))
         return Proposal(tuple(found[:MAX_EDITS]), settled)
@@ -107,9 +108,7 @@ class NextEdits:
             return None
         return Document(str(root / path), text, 0, detect(path))
 
-    async def _arguments(
-        self, change: Resigned, cursor: Cursor, view: View, settings: CompletionSettings
-    ) -> list[FollowUp]:
+    async def _arguments(self, change: Resigned, cursor: Cursor, view: View) -> list[FollowUp]:
         """The call nearest to the cursor with the arguments that the new parameters ask for, where a model knows."""
         if not self._models.has("completion"):
             return []
@@ -117,14 +116,12 @@ class NextEdits:
             offset = cursor.offset if place.key == cursor.document.key else 0
             calls = await asyncio.to_thread(_calls, change, place, place.key == cursor.document.key)
             for start, end in next_edit.nearest(calls, offset):
-                written = await self._write(change, place, start, end, view, settings)
+                written = await self._write(change, place, start, end, view)
                 if written and written != place.text[start:end]:
                     return [FollowUp(place, start, end, written, f"{change.after.signature} changed")]
         return []
 
-    async def _write(
-        self, change: Resigned, place: Document, start: int, end: int, view: View, settings: CompletionSettings
-    ) -> str:
+    async def _write(self, change: Resigned, place: Document, start: int, end: int, view: View) -> str:
         """What the model writes between the parentheses; empty when that breaks the text."""
         before, _ = window(place.text, start)
         _, after = window(place.text, end)
@@ -133,7 +130,7 @@ class NextEdits:
         line = before.rfind("\n") + 1
         prompt = InfillPrompt(mask(before[:line] + note + before[line:]), mask(after), path)
         raw = ""
-        sampling = Sampling(settings.max_tokens, temperature=0.0, stop=("\n",))
+        sampling = Sampling(self._settings.max_tokens, temperature=0.0, stop=("\n",))
         async with aclosing(self._models.stream("completion", prompt, sampling, Priority.TYPING)) as steps:
             async for step in steps:
                 raw += step.text if isinstance(step, Piece) else ""

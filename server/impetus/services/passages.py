@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from impetus.domain.citations import stands
-from impetus.domain.ports import FileSource
+from impetus.domain.ports import FileReader
 from impetus.domain.secrets import mask
 from impetus.domain.types import Definition, Hit, ReferenceHit, Source, SymbolHit
 from impetus.errors import NotFound
@@ -21,7 +21,7 @@ MAX_LINES = 60
 class Passages:
     """For one answer: a file is read once, and again when citations are checked."""
 
-    def __init__(self, files: FileSource, view: View) -> None:
+    def __init__(self, files: FileReader, view: View) -> None:
         self._files = files
         self._view = view
         self._texts: dict[tuple[Path, str], str | None] = {}

@@ -9,7 +9,7 @@ import pathspec
 
 from impetus.domain import passages, snippets
 from impetus.domain.chunking import analyse
-from impetus.domain.ports import Embedder, FileSource, Placed, Vectors
+from impetus.domain.ports import Embedder, FileReader, Placed, Vectors
 from impetus.domain.query import ParsedQuery, parse
 from impetus.domain.ranking import DEFAULT_RULES, PROSE, Candidate, Rules, rank
 from impetus.domain.secrets import mask, mask_bytes
@@ -45,7 +45,7 @@ class Retriever:
     def __init__(
         self,
         repository_of: Callable[[Path], Repository | None],
-        files: FileSource,
+        files: FileReader,
         embedder: Embedder,
         on_stale: Callable[[Path], None],
         rules: Rules = DEFAULT_RULES,

@@ -46,7 +46,7 @@ class RootIndex:
         self._embedder = embedder
         self._analyzer = analyzer
         self._watcher = watcher
-        self._settings = settings
+        self.settings = settings
         self._on_change = on_change
         self._dirty = DirtySet()
         self._idle = asyncio.Event()
@@ -219,7 +219,7 @@ class RootIndex:
             for root in store.writer.roots():
                 if not root.exists():
                     store.writer.forget(root)
-            store.writer.collect(self._settings.keep_unused_days * _DAY)
+            store.writer.collect(self.settings.keep_unused_days * _DAY)
             stray = store.vectors.ids() - store.writer.stored_chunks()
             if stray:
                 store.vectors.remove(sorted(stray))

@@ -1,11 +1,11 @@
-"""One client's view of the engine: its folders, its open documents, and the few things it can ask. The facade that
-every surface calls."""
+"""One client's view of the engine: its settings, its folders, its open documents, and the few things it can ask. The
+facade that every surface calls."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 from uuid import uuid4
 
+from impetus.config import Settings
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
@@ -16,6 +16,7 @@ from impetus.domain.types import (
     Hit,
     Message,
     Outcome,
+    Problem,
     Prompt,
     Question,
     Related,
@@ -26,16 +27,40 @@ from impetus.domain.types import (
     Step,
     SymbolHit,
 )
+from impetus.errors import ModelError
+from impetus.services.assistant import Assistant
+from impetus.services.completer import Completer
 from impetus.services.engine import Engine
+from impetus.services.models import ModelRole
+from impetus.services.next_edit import NextEdits
 from impetus.services.workspace import Documents, View
 
 
 class Session:
-    def __init__(self, engine: Engine) -> None:
+    """`settings` are this client's: its models, answers, completions and searches. By default those of the engine."""
+
+    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
         self.engine = engine
         self.documents = Documents()
-        self._id = uuid4().hex  # tells its documents from those of other clients
+        self._id = uuid4().hex  # tells what became of its completions from those of others
         self._roots: list[Path] = []
+        self._apply(settings or engine.settings)
+
+    async def configure(self, settings: Settings) -> None:
+        """Go on with other settings; what is under way ends with the old ones."""
+        reopened = settings.index != self.settings.index
+        self._apply(settings)
+        if reopened:
+            for root in self.roots:
+                await self.close_root(root)
+                await self.open_root(root)
+
+    def _apply(self, settings: Settings) -> None:
+        self.settings = settings
+        self.models = self.engine.models.named_by(settings)
+        self._assistant = Assistant(self.engine.retriever, self.models, settings.chat, self.engine.files)
+        self._completer = Completer(self.models, self.engine.retriever, settings.completion)
+        self._next_edits = NextEdits(self.engine.retriever, self.engine.files, self.models, settings.completion)
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -49,7 +74,7 @@ class Session:
     async def open_root(self, root: Path) -> None:
         """Start indexing a folder; returns at once. Raises NotFound when there is no such folder."""
         if root not in self._roots:
-            await self.engine.open_root(root, lambda: self._open_paths(root))
+            await self.engine.open_root(root, self.settings.index, lambda: self._open_paths(root))
             self._roots.append(root)
 
     async def close_root(self, root: Path) -> None:
@@ -83,7 +108,7 @@ class Session:
 
     def close_document(self, key: str) -> None:
         self.documents.close(key)
-        self.engine.completer.forget(self._id, key)
+        self._completer.forget(key)
 
     async def search(self, query: SearchQuery) -> list[Hit]:
         return await self.engine.retriever.search(query, self.view)
@@ -92,30 +117,26 @@ class Session:
         return await self.engine.retriever.symbols(query, self.view, limit)
 
     def ask(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
-        return self.engine.assistant.ask(question, self.view)
+        return self._assistant.ask(question, self.view)
 
     def explain(self, selection: Selection) -> AsyncGenerator[AnswerEvent, None]:
-        return self.engine.assistant.explain(selection, self.view)
+        return self._assistant.explain(selection, self.view)
 
     async def related(self, selection: Selection) -> tuple[Related, ...]:
-        return await self.engine.assistant.related(selection, self.view)
+        return await self._assistant.related(selection, self.view)
 
     def chat(
         self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool
     ) -> AsyncGenerator[AnswerEvent, None]:
-        return self.engine.assistant.chat(messages, self.view, sampling, retrieval=retrieval)
+        return self._assistant.chat(messages, self.view, sampling, retrieval=retrieval)
 
-    def generate(
-        self, prompt: Prompt, sampling: Sampling, *, role: Literal["chat", "completion"]
-    ) -> AsyncGenerator[Step, None]:
-        return self.engine.assistant.generate(prompt, sampling, role=role)
+    def generate(self, prompt: Prompt, sampling: Sampling, *, role: ModelRole) -> AsyncGenerator[Step, None]:
+        return self._assistant.generate(prompt, sampling, role=role)
 
     async def complete(self, cursor: Cursor, *, explicit: bool = False) -> Completion | None:
-        completion = await self.engine.completer.complete(
+        completion = await self._completer.complete(
             cursor,
             self.view,
-            self.engine.settings.completion,
-            owner=self._id,
             explicit=explicit,
             least=self.engine.feedback.least_certain(self._id),
             now=lambda: self.documents.get(cursor.document.key),
@@ -124,8 +145,7 @@ class Session:
 
     async def other_completions(self, cursor: Cursor, number: int) -> list[Completion]:
         """Further completions of a place, to choose from."""
-        others = await self.engine.completer.others(cursor, self.view, self.engine.settings.completion, number)
-        return [self._offered(other, cursor) for other in others]
+        return [self._offered(other, cursor) for other in await self._completer.others(cursor, self.view, number)]
 
     def _offered(self, completion: Completion, cursor: Cursor) -> Completion:
         return self.engine.feedback.offered(completion, cursor.document, self._id)
@@ -133,8 +153,7 @@ class Session:
     async def next_edits(self, cursor: Cursor) -> tuple[FollowUp, ...]:
         """The edits that the edits of this document ask for, here and elsewhere, the nearest first."""
         key = cursor.document.key
-        origin = self.documents.origin(key)
-        proposal = await self.engine.next_edits.propose(cursor, origin, self.view, self.engine.settings.completion)
+        proposal = await self._next_edits.propose(cursor, self.documents.origin(key), self.view)
         if proposal.settled and self.documents.get(key) == cursor.document:
             self.documents.followed_up(key)
         return proposal.edits
@@ -146,17 +165,31 @@ class Session:
     async def embed(self, texts: Sequence[str]) -> Vectors:
         return await self.engine.embed(texts)
 
-    async def context_length(self, role: Literal["chat", "completion"]) -> int | None:
-        return await self.engine.context_length(role)
+    async def context_length(self, role: ModelRole) -> int | None:
+        """Tokens that fit into a model's context; None when no usable model has the role."""
+        try:
+            return await self.models.context_length(role)
+        except ModelError:
+            return None
 
     async def dry_run(self, root: Path) -> ScanReport:
-        return await self.engine.dry_run(root)
+        return await self.engine.dry_run(root, self.settings.index)
 
     async def counts(self, root: Path) -> CatalogCounts:
         return await self.engine.counts(root)
 
     def status(self) -> EngineStatus:
-        return self.engine.status()
+        """The engine as it concerns this client: its folders, its models."""
+        others = [root for root in self.roots if self.engine.index(root).settings != self.settings.index]
+        problems = [
+            Problem(
+                str(root),
+                f"{root} is indexed with the index.* settings of the client that opened it first; yours take effect "
+                "once the others have closed it",
+            )
+            for root in others
+        ]
+        return self.engine.status(self.roots, self.models, problems)
 
     async def close(self) -> None:
         self.engine.feedback.forget(self._id)

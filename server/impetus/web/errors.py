@@ -51,6 +51,7 @@ _TABLE: tuple[tuple[type[Exception], int, str, str, Mapping[str, str]], ...] = (
     (errors.IndexLocked, 503, "server_error", "index_locked", {"retry-after": "5"}),
     (errors.IndexFailed, 500, "server_error", "index_failed", NO_RETRY),
     (errors.ModelUnavailable, 503, "server_error", "model_not_configured", NO_RETRY),
+    (errors.InsufficientMemory, 507, "server_error", "insufficient_memory", NO_RETRY),
     (errors.ModelError, 500, "server_error", "model_failed", NO_RETRY),
     (errors.EngineStopped, 503, "server_error", "shutting_down", {"retry-after": "2"}),
     (errors.ImpetusError, 500, "server_error", "failed", NO_RETRY),

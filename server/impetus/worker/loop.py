@@ -1,0 +1,331 @@
+"""The model thread of the worker: takes requests in, lets the most urgent work take one step, hands steps out.
+
+Between any two steps it looks at what has come: a cancelled sequence computes no further step, and somebody who types
+waits for one step of anybody else at most. Knows no model runtime; `load` brings the models in.
+"""
+
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import numpy as np
+
+from impetus.domain.ports import Embedder, HeldModel, TextModel, Vectors
+from impetus.domain.types import End, Priority
+from impetus.errors import ImpetusError, InsufficientMemory, ModelError
+from impetus.worker import messages
+from impetus.worker.messages import Cancel, Count, Embed, Load, Request, Start, Stop, ToEngine, Unload
+
+log = logging.getLogger(__name__)
+
+#: Texts embedded in one step.
+EMBED_BATCH = 32
+
+#: Memory is looked at so often, in seconds, and below so many available bytes caches shrink.
+LOOK_S = 5.0
+SCARCE_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the loop needs to know of memory, in bytes. `limit` is for all models together."""
+
+    available: Callable[[], int]
+    needed: Callable[[Path], int]
+    limit: int
+
+
+@dataclass(slots=True)
+class _Loaded:
+    model: TextModel
+    weights: int
+    detail: str
+    stepped: int = 0  # when it had its turn, counted in steps of the loop
+
+
+@dataclass(slots=True)
+class _Embedding:
+    """Texts on their way to vectors."""
+
+    number: int
+    embedder: str
+    texts: Sequence[str]
+    done: list[Vectors]
+
+
+class Loop:
+    """`inbox` may be filled, and `progress` read, on any thread; all else happens on the thread that calls `run`."""
+
+    def __init__(
+        self,
+        load: Callable[[Path], TextModel],
+        embedder: Callable[[str], Embedder],
+        machine: Machine,
+        send: Callable[..., None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.inbox: SimpleQueue[Request | Cancel | Stop] = SimpleQueue()
+        self._load_model = load
+        self._embedder = embedder
+        self._machine = machine
+        self._send = send
+        self._clock = clock
+        self._models: OrderedDict[str, _Loaded] = OrderedDict()  # least recently used first
+        self._failures: dict[str, str] = {}
+        self._sequences: dict[int, tuple[str, Priority]] = {}
+        self._embeddings: deque[_Embedding] = deque()
+        self._steps = 0
+        self._embedded = 0  # when embedding had its turn
+        self._looked = clock()
+        self._working = ""
+        self._doing = ("", clock())
+
+    def progress(self) -> tuple[str, float]:
+        """As in `Pong`."""
+        doing, since = self._doing
+        return doing, self._clock() - since if doing else 0.0
+
+    def run(self) -> None:
+        """Until `Stop`; then every model is closed."""
+        while self._take():
+            self._watch_memory()
+            self._step()
+        for name in list(self._models):
+            self._models.pop(name).model.close()
+
+    # -- what comes in -------------------------------------------------------------------------------------------------
+
+    def _take(self) -> bool:
+        """Everything that has come; waits where there is nothing to compute. False: stop."""
+        wait = self._next() is None
+        if wait:
+            self._turn_to("")
+        come: list[Request | Cancel | Stop] = []
+        try:
+            while True:
+                come.append(self.inbox.get(wait and not come, LOOK_S))
+        except Empty:
+            pass
+        if any(isinstance(message, Stop) for message in come):
+            return False
+        cancelled = {message.number for message in come if isinstance(message, Cancel)}
+        for message in come:
+            if isinstance(message, Cancel):
+                self._cancel(message.number)
+            elif not isinstance(message, Stop) and message.number not in cancelled:
+                self._guarded(message.number, partial(self._act, message))
+        return True
+
+    def _act(self, request: Request) -> None:
+        match request:
+            case Start(number, name, wrapped, sampling, priority):
+                model = self._loaded(name).model
+                model.start(number, wrapped.prompt, sampling, priority)
+                self._sequences[number] = (name, priority)
+            case Count(number, name, text):
+                self._send(messages.Done(number, self._loaded(name).model.count_tokens(text)))
+            case Embed(number, embedder, texts):
+                self._embeddings.append(_Embedding(number, embedder, texts, []))
+            case Load(number, name):
+                self._loaded(name)
+                self._send(messages.Done(number))
+            case Unload(number, name):
+                self._unload(name)
+                self._send(messages.Done(number))
+
+    def _cancel(self, number: int) -> None:
+        name, _ = self._sequences.pop(number, ("", None))
+        if name in self._models:
+            self._models[name].model.cancel(number)
+        self._embeddings = deque(job for job in self._embeddings if job.number != number)
+
+    def _guarded(self, number: int, action: Callable[[], None]) -> None:
+        """Run `action`; its error reaches this request alone."""
+        try:
+            action()
+        except ImpetusError as error:
+            self._send(messages.failed(number, error))
+        except Exception as error:
+            log.exception("a request failed")
+            self._send(messages.failed(number, _unforeseen(error)))
+
+    # -- what is computed ----------------------------------------------------------------------------------------------
+
+    def _next(self) -> tuple[Priority, str] | None:
+        """The most urgent work: among equals the model whose turn is longest ago; "" stands for embedding."""
+        found = [
+            (priority, loaded.stepped, name)
+            for name, loaded in self._models.items()
+            if (priority := loaded.model.waiting()) is not None
+        ]
+        if self._embeddings:
+            found.append((Priority.INDEX, self._embedded, ""))
+        if not found:
+            return None
+        priority, _, name = min(found)
+        return priority, name
+
+    def _step(self) -> None:
+        work = self._next()
+        if work is None:
+            return
+        priority, name = work
+        self._steps += 1
+        if name:
+            self._step_model(name, priority)
+        else:
+            self._embed(self._embeddings.popleft())
+
+    def _step_model(self, name: str, priority: Priority) -> None:
+        loaded = self._models[name]
+        loaded.stepped = self._steps
+        self._models.move_to_end(name)
+        self._turn_to(name)
+        self._doing = ("step", self._clock())
+        try:
+            given = loaded.model.step(priority)
+        except Exception as error:
+            self._lose(name, priority, error)
+            return
+        finally:
+            self._doing = ("", self._clock())
+        told: list[ToEngine] = []
+        for number, step in given:
+            if number in self._sequences:
+                told.append(messages.stepped(number, step))
+                if isinstance(step, End):
+                    del self._sequences[number]
+        if any(isinstance(message, messages.Ended) for message in told):
+            told.insert(0, self._held())
+        if told:
+            self._send(*told)
+
+    def _lose(self, name: str, priority: Priority, error: Exception) -> None:
+        """Fail the sequences that the error names; all of this priority when it was not foreseen."""
+        lost = error.numbers if isinstance(error, ModelError) else ()
+        if not isinstance(error, ImpetusError):
+            log.error("a step of %s failed", name, exc_info=error)
+            error = _unforeseen(error)
+        everyone = [number for number, owner in self._sequences.items() if owner == (name, priority)]
+        for number in lost or everyone:
+            if self._sequences.pop(number, None) is not None:
+                self._models[name].model.cancel(number)
+                self._send(messages.failed(number, error))
+
+    def _embed(self, job: _Embedding) -> None:
+        """One batch; the rest of the job waits for its next turn."""
+
+        def embed() -> None:
+            self._embedded = self._steps
+            self._turn_to(job.embedder)
+            self._doing = ("embed", self._clock())
+            batch, job.texts = job.texts[:EMBED_BATCH], job.texts[EMBED_BATCH:]
+            job.done.append(self._embedder(job.embedder).embed(batch))
+            if job.texts:
+                self._embeddings.append(job)
+                return
+            vectors = np.concatenate(job.done).astype("<f4")
+            self._send(messages.Embedded(job.number, vectors.shape[1], vectors.tobytes()))
+
+        try:
+            self._guarded(job.number, embed)
+        finally:
+            self._doing = ("", self._clock())
+
+    def _turn_to(self, name: str) -> None:
+        if name != self._working:
+            self._working = name
+            self._send(messages.Working(name))
+
+    # -- models in memory ----------------------------------------------------------------------------------------------
+
+    def _loaded(self, name: str) -> _Loaded:
+        """The model, loaded where it is not. Raises ModelError, InsufficientMemory."""
+        found = self._models.get(name)
+        if found is not None:
+            self._models.move_to_end(name)
+            return found
+        self._turn_to(name)
+        self._doing = ("load", began := self._clock())
+        self._failures.pop(name, None)
+        try:
+            self._make_room(name)
+            self._send(self._held({name: HeldModel("loading", f"loading from {name}")}))
+            model = self._load_model(Path(name))
+        except Exception as error:
+            if not isinstance(error, ImpetusError):
+                log.exception("a model could not be loaded")
+                error = _unforeseen(error)
+            self._failures[name] = str(error)
+            self._send(self._held())
+            raise error
+        finally:
+            self._doing = ("", self._clock())
+        detail = f"loaded in {self._clock() - began:.1f} s from {name}"
+        self._models[name] = _Loaded(model, model.nbytes, detail)
+        self._send(self._held())
+        return self._models[name]
+
+    def _make_room(self, name: str) -> None:
+        needed = self._machine.needed(Path(name))
+        idle = {other: held for other, held in self._models.items() if held.model.waiting() is None}
+        most = self._room() + sum(held.model.nbytes for held in idle.values())
+        if needed > most:
+            raise InsufficientMemory(Path(name).name, needed, most)
+        for other in idle:
+            if needed <= self._room():
+                return
+            log.warning("%s makes room for %s", other, name)
+            self._unload(other)
+
+    def _room(self) -> int:
+        held = sum(loaded.model.nbytes for loaded in self._models.values())
+        return min(self._machine.available(), self._machine.limit - held)
+
+    def _unload(self, name: str) -> None:
+        self._failures.pop(name, None)
+        loaded = self._models.pop(name, None)
+        if loaded is None:
+            return
+        for number in [number for number, (owner, _) in self._sequences.items() if owner == name]:
+            del self._sequences[number]
+            error = ModelError(f"The model {Path(name).name} was unloaded while it was answering; ask again")
+            self._send(messages.failed(number, error))
+        loaded.model.close()
+        self._send(self._held())
+
+    def _watch_memory(self) -> None:
+        """Where memory is scarce, halve the caches; where that gave nothing, let go of what nobody uses."""
+        if self._clock() - self._looked < LOOK_S:
+            return
+        self._looked = self._clock()
+        available = self._machine.available()
+        if available >= SCARCE_BYTES:
+            return
+        log.warning("%d MB of memory are left; caches shrink", available // 1_000_000)
+        for name, loaded in list(self._models.items()):
+            caches = loaded.model.nbytes - loaded.weights
+            if caches > 0:
+                loaded.model.trim(caches // 2)
+            elif loaded.model.waiting() is None:
+                self._unload(name)
+        self._send(self._held())
+
+    def _held(self, more: dict[str, HeldModel] | None = None) -> messages.Held:
+        models = {
+            name: HeldModel("ready", loaded.detail, loaded.model.nbytes, loaded.model.counters)
+            for name, loaded in self._models.items()
+        }
+        return messages.Held(
+            models | {name: HeldModel("failed", reason) for name, reason in self._failures.items()} | (more or {})
+        )
+
+
+def _unforeseen(error: Exception) -> ModelError:
+    reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return ModelError(f"The model failed for a reason Impetus did not foresee: {reason}; the log says where")

@@ -1,0 +1,78 @@
+"""The worker process: a thread that reads the socket, and the loop on the main thread, where the models live.
+
+The reading thread never waits for a model: it answers the heartbeat, and when the engine is gone it ends the process at
+once, whatever the models are computing.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from impetus.domain.ports import Embedder, TextModel
+from impetus.worker import messages
+from impetus.worker.loop import Loop, Machine
+from impetus.worker.messages import Ping, Pong, ToEngine, ToWorker
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Channel:
+    """The worker's end of the socket pair. Messages of several threads do not mix."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._sending = threading.Lock()
+
+    def send(self, *items: ToEngine) -> None:
+        frames = messages.encode(*items)
+        with self._sending:
+            self._socket.sendall(frames)
+
+    def receive(self) -> Iterator[ToWorker]:
+        """Until the engine is gone."""
+        with self._socket.makefile("rb") as stream:
+            while len(head := stream.read(messages.HEAD_BYTES)) == messages.HEAD_BYTES:
+                yield messages.for_worker(stream.read(messages.length(head)))
+
+
+def run(
+    fd: int,
+    load: Callable[[Path], TextModel],
+    embedder: Callable[[str], Embedder],
+    machine: Machine,
+    teardown: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve the engine behind the socket `fd`. `teardown` is the last thing done on the model thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the engine's to handle
+    _end_with_parent()
+    channel = Channel(fd)
+    channel.send(Pong("", 0.0))  # we are up
+    loop = Loop(load, embedder, machine, channel.send)
+    threading.Thread(target=_listen, args=(channel, loop), name="impetus-reader", daemon=True).start()
+    try:
+        loop.run()
+    except BrokenPipeError:
+        return  # the engine is gone; the reading thread has seen it as well
+    teardown()
+
+
+def _listen(channel: Channel, loop: Loop) -> None:
+    try:
+        for message in channel.receive():
+            if isinstance(message, Ping):
+                channel.send(Pong(*loop.progress()))
+            else:
+                loop.inbox.put(message)
+    finally:
+        os._exit(0)  # no clean end: nobody waits for what is computed, and native code cannot be asked to stop
+
+
+def _end_with_parent() -> None:
+    """Where Linux can see to it: native code that holds the interpreter keeps the reading thread from noticing."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,155 @@
+"""Several clients of one engine, each with settings of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.embedder import HashEmbedder
+from tests.support.fakes import FakeFiles, FakeWorker, fake_models
+from tests.support.scripted_session import MemoryTallies
+
+from impetus.adapters.parse_pool import ParsePool
+from impetus.app import create_engine
+from impetus.config import Settings, resolve
+from impetus.domain.types import Completion, Cursor, Document, Health, SearchQuery
+from impetus.services.engine import Engine, Parts
+from impetus.services.repository import Repository
+from impetus.services.session import Session
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    chosen, problems = resolve({"index": {"watch": False}}, sections)
+    assert not problems
+    return chosen
+
+
+def no_folders(root: Path) -> Repository:
+    raise AssertionError("these tests open no folder")
+
+
+def engine_with(worker: FakeWorker) -> Engine:
+    models = fake_models(worker)
+    parts = Parts(lambda _: FakeFiles(), HashEmbedder(), ParsePool(1), None, models, MemoryTallies(), no_folders)  # type: ignore[arg-type]
+    return Engine(Settings(), parts)
+
+
+async def complete(session: Session, text: str) -> Completion | None:
+    return await session.complete(Cursor(Document("/a.py", text, 1, "python"), len(text)))
+
+
+# -- models ------------------------------------------------------------------------------------------------------------
+
+
+async def test_two_clients_in_one_document_do_not_overtake_each_other() -> None:
+    gate = asyncio.Semaphore(0)
+    worker = FakeWorker("1", gate=gate)
+    engine = engine_with(worker)
+    one, two = Session(engine), Session(engine)
+
+    async def asked(session: Session, text: str) -> "asyncio.Task[Completion | None]":
+        worker.asked.clear()
+        task = asyncio.create_task(complete(session, text))
+        await worker.asked.wait()
+        return task
+
+    requests = [await asked(one, "x = "), await asked(two, "y = "), await asked(two, "yy = ")]
+    for _ in range(3):
+        gate.release()
+    answers = await asyncio.gather(*requests)
+    assert [answer.text if answer else None for answer in answers] == ["1", None, "1"]
+    await engine.close()
+
+
+async def test_each_client_has_its_models_and_may_change_them() -> None:
+    worker = FakeWorker("1")
+    engine = engine_with(worker)
+    one, two = Session(engine), Session(engine, settings(completion={"enable": False}, chat={"model": "/models/big"}))
+    answer = await complete(one, "x = ")
+    assert answer is not None
+    assert answer.model == "fim"
+    assert await complete(two, "x = ") is None
+    assert [[state.id for state in each.status().models if state.role == "chat"] for each in (one, two)] == [
+        [""],
+        ["big"],
+    ]
+    await two.configure(settings(completion={"model": "/models/other"}))
+    answer = await complete(two, "x = ")
+    assert answer is not None
+    assert answer.model == "other"
+    assert await two.context_length("completion") == 8192
+    assert await two.context_length("chat") is None  # none is configured
+    await engine.close()
+
+
+async def test_the_status_is_told_when_a_model_is_ready() -> None:
+    engine = engine_with(FakeWorker("1"))
+    told = asyncio.Event()
+    engine.subscribe(lambda status: told.set())
+    session = Session(engine)
+    assert await complete(session, "x = ") is not None
+    await told.wait()
+    assert [state.detail for state in session.status().models if state.state == "failed"] == []
+    await engine.close()
+
+
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    made = await create_engine(settings(), home=tmp_path / "home")
+    yield made
+    await made.close()
+
+
+async def found(session: Session, text: str) -> list[str]:
+    await session.indexed()
+    return sorted({hit.path for hit in await session.search(SearchQuery(text))})
+
+
+async def test_an_index_keeps_the_settings_of_its_first_client_and_the_other_is_told(
+    engine: Engine, root: Path
+) -> None:
+    (root / "a.py").write_text("def parse_header(): pass\n")
+    (root / "b.py").write_text("def parse_header_again(): pass\n")
+    first, second = Session(engine, settings(index={"exclude": ["b.py"]})), Session(engine)
+    await first.open_root(root)
+    await second.open_root(root)
+    assert await found(second, "parse_header") == ["a.py"]
+    assert first.status().problems == ()
+    (problem,) = second.status().problems
+    assert "opened it first" in problem.message
+    assert second.status().health is Health.WARNING
+    await first.close()
+    await second.configure(settings(index={"exclude": ["a.py"]}))  # alone now: its settings hold
+    assert await found(second, "parse_header") == ["b.py"]
+    assert second.status().problems == ()
+    await second.close()
+
+
+async def test_a_file_is_read_within_the_limit_of_its_index(tmp_path: Path, root: Path) -> None:
+    """Not of the engine's own settings."""
+    engine = await create_engine(settings(index={"max_file_size": 1_000}), home=tmp_path / "home")
+    (root / "large.py").write_text("def needle_in_it(): pass\n" + "# padding line\n" * 100)
+    small, large = Session(engine), Session(engine, settings(index={"max_file_size": 100_000}))
+    await small.open_root(root)
+    assert await found(small, "needle_in_it") == []
+    await small.close()
+    await large.open_root(root)
+    assert await found(large, "needle_in_it") == ["large.py"]
+    await large.close()
+    await engine.close()
+
+
+async def test_a_client_sees_the_state_of_its_own_folders(engine: Engine, root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    one, two = Session(engine), Session(engine)
+    await one.open_root(root)
+    await two.open_root(other)
+    assert [index.root for index in one.status().indexes] == [root]
+    assert {index.root for index in engine.status().indexes} == {root, other}
+    await one.close()
+    await two.close()
