@@ -87,6 +87,7 @@ class ScriptedEngine:
 class ScriptedSession:
     def __init__(self, engine: ScriptedEngine | None = None) -> None:
         self.engine = engine or ScriptedEngine(Script())
+        self.settings = self.engine.settings
         self.documents = Documents()
         self.roots: tuple[Path, ...] = ()
         self.calls: list[tuple[str, Any]] = []

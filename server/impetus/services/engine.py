@@ -42,6 +42,7 @@ class Engine:
         self.settings = settings
         self._parts = parts
         self._problems = tuple(Problem("settings", message) for message in problems)
+        self._troubles: dict[str, Problem] = {}  # by subject, told by who runs this engine
         self._repositories: dict[str, Repository] = {}
         self._indexes: dict[Path, RootIndex] = {}
         self._listeners: list[Callable[[EngineStatus], None]] = []
@@ -166,6 +167,7 @@ class Engine:
     def status(self) -> EngineStatus:
         indexes = tuple(index.progress for index in self._indexes.values())
         problems = self._problems + tuple(p for r in self._repositories.values() for p in r.problems())
+        problems += tuple(self._troubles.values())
         problems += tuple(p for source in self._parts.problem_sources for p in source.problems())
         models = (
             *self._parts.models.states(),
@@ -186,6 +188,13 @@ class Engine:
             return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
         files = sum(i.files for i in indexes)
         return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)
+
+    def set_problem(self, subject: str, message: str) -> None:
+        """Show a problem of something around the engine; an empty message takes it back."""
+        self._troubles.pop(subject, None)
+        if message:
+            self._troubles[subject] = Problem(subject, message)
+        self._changed()
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Call `listener` on the event loop after changes, throttled; returns what ends it."""

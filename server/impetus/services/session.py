@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from impetus.config import Settings
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
@@ -27,8 +28,9 @@ from impetus.services.workspace import Documents, View
 
 
 class Session:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
         self.engine = engine
+        self.settings = settings or engine.settings
         self.documents = Documents()
         self._roots: list[Path] = []
 
