@@ -1,6 +1,6 @@
 """The first line on a connection to the engine, and its answer.
 
-A client says `impetus VERSION VERB ARGUMENT…`, the engine answers `impetus VERSION ok …` or `impetus VERSION no REASON`.
+A client says `impetus VERSION VERB ARGUMENT…`; the engine answers `impetus VERSION ok …`, or `… no REASON`.
 The versions have to be equal, but for `retire` and `stop`, which every version understands.
 
     lsp PID SIZE      SIZE bytes of environment follow, then LSP both ways; answered with the number of the session

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,9 +164,12 @@ class Engine:
 
     # -- status --------------------------------------------------------------------------------------------------------
 
-    def status(self) -> EngineStatus:
-        indexes = tuple(index.progress for index in self._indexes.values())
-        problems = self._problems + tuple(p for r in self._repositories.values() for p in r.problems())
+    def status(self, roots: Collection[Path] | None = None) -> EngineStatus:
+        """Of everything, or as far as it matters to a client with these folders."""
+        shown = [index for root, index in self._indexes.items() if roots is None or root in roots]
+        indexes = tuple(index.progress for index in shown)
+        repositories = {index.repository.key: index.repository for index in shown}
+        problems = self._problems + tuple(p for r in repositories.values() for p in r.problems())
         problems += tuple(self._troubles.values())
         problems += tuple(p for source in self._parts.problem_sources for p in source.problems())
         models = (

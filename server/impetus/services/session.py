@@ -120,7 +120,7 @@ class Session:
         return await self.engine.counts(root)
 
     def status(self) -> EngineStatus:
-        return self.engine.status()
+        return self.engine.status(self.roots)
 
     async def close(self) -> None:
         for root in self.roots:
