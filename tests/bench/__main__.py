@@ -20,6 +20,8 @@ BENCHES = {
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",
     "bench_embedder": "chunks and queries a second of the static embedder",
+    "engine": "start of a window, memory of the engine and its windows, status while it works",
+    "soak": "edits, questions, completions, branch switches and kills for as long as you like",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 

@@ -11,7 +11,7 @@ _LOOK_S: Final = 0.05
 
 
 class EngineLock:
-    """Held from its making until the process ends. Holds the process id, for those who find an engine that hangs."""
+    """Held from its making on. Holds the process id, for those who find an engine that hangs."""
 
     def __init__(self, path: str, patience_s: float) -> None:
         """Wait `patience_s` for an engine that is just leaving. Raises BadRequest."""
@@ -28,6 +28,9 @@ class EngineLock:
             time.sleep(_LOOK_S)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._file)
 
     def _taken(self) -> bool:
         try:
