@@ -98,6 +98,9 @@ class ScriptedSession:
     def script(self) -> Script:
         return self.engine.script
 
+    async def configure(self, settings: Settings) -> None:
+        self.settings = settings
+
     async def open_root(self, root: Path) -> None:
         self.roots = (*self.roots, root)
 

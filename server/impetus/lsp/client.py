@@ -92,7 +92,7 @@ class Client:
                 await first
             engine, settings, self._problems = await self._host.engine(self.settings)
             if self._session is not None and engine is self._engine:
-                self._session.settings = settings
+                await self._session.configure(settings)
                 return self._session
             self._unsubscribe()
             if self._session is not None:

@@ -34,6 +34,10 @@ class Session:
         self.documents = Documents()
         self._roots: list[Path] = []
 
+    async def configure(self, settings: Settings) -> None:
+        """Go on with other settings."""
+        self.settings = settings
+
     @property
     def roots(self) -> tuple[Path, ...]:
         return tuple(self._roots)
