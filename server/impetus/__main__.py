@@ -1,8 +1,10 @@
 """`impetus` and `python -m impetus`: which way to start.
 
 `impetus lsp` imports nothing of the other commands, so that the protocol starts at once; `--version` nothing at all.
+`impetus serve --background` is what it starts where no engine runs.
 """
 
+import os
 import sys
 
 
@@ -13,10 +15,18 @@ def main() -> int:
 
         sys.stdout.write(f"impetus {__version__}\n")
         return 0
-    if arguments in (["lsp"], ["lsp", "--standalone"]):
-        from impetus.cli.lsp import language_server
+    if arguments == ["lsp"] and os.name == "posix":
+        from impetus.daemon.shim import main as shim
 
-        return language_server()
+        return shim()
+    if arguments in (["lsp"], ["lsp", "--standalone"]):
+        from impetus.cli.lsp import standalone
+
+        return standalone()
+    if arguments == ["serve", "--background"]:
+        from impetus.cli.serve import in_background
+
+        return in_background()
     from impetus.cli.main import app
 
     app(prog_name="impetus")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from impetus import home as home_folder
 from impetus.errors import BadRequest
 
 
@@ -88,7 +89,15 @@ class HttpSettings(_Section):
 
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "warning", description="Detail of the log on standard error. Never holds prompts, code or keys."
+        "warning", description="Detail of the log. Never holds prompts, code or keys."
+    )
+    max_size: int = Field(2_000_000, ge=10_000, description="Bytes at which `logs/engine.log` is put aside.")
+    keep: int = Field(3, ge=1, le=100, description="How many logs that were put aside are kept.")
+
+
+class EngineSettings(_Section):
+    idle_exit_minutes: float = Field(
+        30, ge=0, description="An engine that an editor started leaves after so long without use; 0 keeps it."
     )
 
 
@@ -100,7 +109,14 @@ class Settings(_Section):
     models: ModelsSettings = ModelsSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    engine: EngineSettings = EngineSettings()
 
+
+#: Settings as one source gives them: section → setting → value, not checked yet.
+Layer = Mapping[str, Any]
+
+#: What belongs to the engine that all windows share; an editor cannot set it for itself.
+ENGINE_SECTIONS = frozenset({"http", "log", "engine", "models"})
 
 #: Settings whose bad values must stop the program rather than fall back.
 STRICT_SECTIONS = frozenset({"http"})
@@ -108,7 +124,7 @@ STRICT_SECTIONS = frozenset({"http"})
 
 def home() -> Path:
     """The one directory that holds all state: `IMPETUS_HOME`, else `~/.impetus`."""
-    return Path(os.environ.get("IMPETUS_HOME") or Path.home() / ".impetus").expanduser().absolute()
+    return Path(home_folder.folder())
 
 
 def resolve(*layers: Mapping[str, Any]) -> tuple[Settings, list[str]]:

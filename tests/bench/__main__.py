@@ -22,6 +22,8 @@ BENCHES = {
     "scale": "memory and query times of one index over many roots",
     "bench_embedder": "chunks and queries a second of the static embedder",
     "serving": "tokens a second and time to the first token of a local model, beside mlx_lm.server",
+    "engine": "start of a window, memory of the engine and its windows, status while it works",
+    "soak": "edits, questions, completions, branch switches and kills for as long as you like",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 

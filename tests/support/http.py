@@ -12,7 +12,8 @@ from impetus.config import Settings, resolve
 from impetus.domain.keys import ApiKey
 from impetus.services.keys import Keys
 from impetus.web.app import create_app
-from impetus.web.server import serve_http
+from impetus.web.port import base_url, bind
+from impetus.web.server import HttpServer
 from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSession
 
 
@@ -49,13 +50,15 @@ class Port:
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
         """The base URL of the port on a real socket."""
-        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(serve_http(self.session, self.settings, self.keys, started=url.set_result))  # type: ignore[arg-type]
+        bound = bind(self.settings.http)
+        server = HttpServer(self.session, self.settings, self.keys)  # type: ignore[arg-type]
+        task = asyncio.create_task(server.serve(bound))
         try:
-            yield await url
+            yield base_url(bound)  # it listens already: a request sent now waits a moment and is answered
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            bound.close()
 
 
 def frames(text: str) -> list[Any]:

@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from impetus.config import Settings
 from impetus.domain.types import Completion, Cursor, FollowUp, Outcome, SymbolHit
 from impetus.errors import ImpetusError
 from impetus.lsp.host import EngineHost
-from impetus.lsp.server import converse
+from impetus.lsp.server import converse, new_server
 from tests.support.scripted_session import ScriptedEngine, ScriptedSession
 
 PATIENCE_S = 20.0
@@ -248,7 +249,7 @@ class ScriptedHost:
         self.ready = asyncio.Event()
         self.ready.set()
 
-    async def engine(self, editor: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    async def engine(self, editor: Mapping[str, Any]) -> tuple[Any, Settings, list[str]]:
         await self.ready.wait()
         changed = not self.settings or self.settings[-1] != editor
         self.settings.append(dict(editor))
@@ -259,9 +260,9 @@ class ScriptedHost:
             if len(self._engines) > 1:
                 self._engines.pop(0)
             raise engine
-        return engine, self.problems
+        return engine, engine.settings, self.problems
 
-    def session(self, engine: Any) -> Any:
+    def session(self, engine: Any, settings: Settings) -> Any:
         self.sessions.append(EditorSession(engine))
         self.sessions[-1].refusal = self.refusal
         return self.sessions[-1]
@@ -276,7 +277,7 @@ async def connected(host: EngineHost) -> AsyncIterator[LspClient]:
     """A client of one session over a socket pair. The session has ended, however the test went, when this is left."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=theirs)
-    session = asyncio.create_task(converse(reader, writer, host))
+    session = asyncio.create_task(converse(reader, writer, new_server(host)))
     client = LspClient(*await asyncio.open_connection(sock=ours))
     try:
         yield client

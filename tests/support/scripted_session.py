@@ -35,6 +35,7 @@ from impetus.domain.types import (
 )
 from impetus.services.feedback import Feedback
 from impetus.services.workspace import Documents
+from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
 ROOT = Path("/project")
 
@@ -84,6 +85,10 @@ class ScriptedEngine:
     def __init__(self, script: Script, settings: Settings | None = None) -> None:
         self.script = script
         self.settings = settings or Settings()
+        # What a real session takes from its engine when it is made.
+        self.models = fake_models(FakeWorker())
+        self.files = FakeFiles()
+        self.retriever = FakeRetrieval()
         self.feedback = Feedback(MemoryTallies())
         self.embedding_id = "scripted-v1"
         self.listeners: list[Callable[[EngineStatus], None]] = []
@@ -116,6 +121,9 @@ class ScriptedSession:
     @property
     def script(self) -> Script:
         return self.engine.script
+
+    async def configure(self, settings: Settings) -> None:
+        self.settings = settings
 
     async def open_root(self, root: Path) -> None:
         self.roots = (*self.roots, root)

@@ -8,7 +8,7 @@ from tests.support.http import Port
 
 from impetus.errors import BadRequest
 from impetus.web.guard import Guard, GuardRules, host_allowed
-from impetus.web.server import bind
+from impetus.web.port import bind
 
 CHAT = {"model": "impetus", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -197,14 +197,14 @@ async def test_a_body_that_does_not_arrive() -> None:
 
 def test_an_address_that_others_reach_needs_keys() -> None:
     with pytest.raises(BadRequest, match="other machines can reach"):
-        bind(Port(host="0.0.0.0", require_key=False).settings)
+        bind(Port(host="0.0.0.0", require_key=False).settings.http)
 
 
 def test_a_port_that_is_taken_is_a_clear_error() -> None:
-    with bind(Port().settings) as first:
+    with bind(Port().settings.http) as first:
         taken = first.getsockname()[1]
         with pytest.raises(BadRequest, match="Choose another one"):
-            bind(Port(port=taken).settings)
+            bind(Port(port=taken).settings.http)
 
 
 async def test_every_answer_carries_an_id_and_is_not_sniffed() -> None:

@@ -7,23 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.lsp_client import LspClient, LspError
+from tests.support.lsp_client import EditorSession, LspClient, LspError
 from tests.support.scripted_session import Script, ScriptedEngine
 
+from impetus import config
 from impetus.config import Settings
 from impetus.errors import BadRequest
-from impetus.lsp.host import OwnEngine
-from impetus.lsp.server import serve
+from impetus.lsp.host import OwnEngine, SharedEngine
+from impetus.lsp.server import converse, new_server
 
 
-async def test_two_editors_on_the_socket_of_one_engine() -> None:
+async def test_two_editors_on_the_socket_of_one_engine(home: Path) -> None:
     engine: Any = ScriptedEngine(Script())
     ended: list[bool] = []
     sessions: list[asyncio.Task[None]] = []
     clients: list[LspClient] = []
 
+    async def shared() -> Any:
+        return engine
+
     async def session(theirs: socket.socket) -> None:
-        ended.append(await serve(*await asyncio.open_connection(sock=theirs), engine))
+        host = SharedEngine(shared, {}, lambda engine, _settings: EditorSession(engine))
+        ended.append(await converse(*await asyncio.open_connection(sock=theirs), new_server(host)))
 
     for _ in range(2):
         ours, theirs = socket.socketpair()
@@ -75,13 +80,14 @@ async def test_an_own_engine_lives_until_the_settings_differ(home: Path) -> None
     (home / "settings.toml").write_text('[search]\nlimit = 4\n[chatt]\nmodel = "x"\n')
     create = Created()
     host = OwnEngine(create)
-    first, problems = await host.engine({})
+    first, settings, problems = await host.engine({})
+    assert settings == first.settings
     assert first.settings.search.limit == 4
     assert create.problems == [problems]  # of the file: they last
-    same, more = await host.engine({"search": {"limit": 4, "limits": 5}})
+    same, _settings, more = await host.engine({"search": {"limit": 4, "limits": 5}})
     assert same is first
     assert len(more) == 2  # the editor's own is told to the editor only
-    other, _problems = await host.engine({"search": {"limit": 5}})
+    other, _settings, _problems = await host.engine({"search": {"limit": 5}})
     assert other is not first
     assert [engine.closed for engine in create.engines] == [True, False]
     with pytest.raises(BadRequest):
@@ -90,3 +96,23 @@ async def test_an_own_engine_lives_until_the_settings_differ(home: Path) -> None
     await host.close()
     await host.close()
     assert create.engines[-1].closed
+
+
+async def test_editors_of_one_engine_have_settings_of_their_own(home: Path) -> None:
+    (home / "settings.toml").write_text("[search]\nlimit = 4\nper_file = 3\n[http]\nport = 7001\n")
+    engine: Any = ScriptedEngine(Script(), config.load()[0])
+
+    async def shared() -> Any:
+        return engine
+
+    first = SharedEngine(shared, {"IMPETUS_SEARCH_LIMIT": "5", "IMPETUS_HTTP_PORT": "7001"})
+    second = SharedEngine(shared, {})
+    one, settings, problems = await first.engine({"chat": {"passages": 2}})
+    assert (settings.search.limit, settings.search.per_file, settings.chat.passages) == (5, 3, 2)
+    assert problems == []  # the port in its environment is the one that the engine has
+    other, settings, problems = await second.engine({"search": {"limit": 6}, "http": {"port": 9, "require_key": False}})
+    assert one is other is engine
+    assert (settings.search.limit, settings.http.port, settings.http.require_key) == (6, 7001, True)
+    assert len(problems) == 2
+    assert "'http.port' belongs to the engine" in problems[0]
+    assert str(home / "settings.toml") in problems[0]

@@ -18,6 +18,8 @@ from impetus.cli.runtime import Runtime
 app = typer.Typer(name="impetus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 keys_app = typer.Typer(help="Keys of the HTTP port.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+service_app = typer.Typer(help="The engine as a service of this computer.", no_args_is_help=True)
+app.add_typer(service_app, name="service")
 eval_app = typer.Typer(
     help="Measure how well search finds things, on labels or on a project's own history.", no_args_is_help=True
 )
@@ -196,6 +198,14 @@ def stats(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
+def stop(context: typer.Context, json: Json = False) -> None:
+    """End the engine. Editors that are connected to it have to start the language server again."""
+    from impetus.cli import stop as command
+
+    _run(context, json, command.stop)
+
+
+@app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Check that everything works, from Python to the editors, and say what to do."""
     from impetus.cli import doctor as command
@@ -210,16 +220,18 @@ def serve(
         int | None, typer.Option("--port", min=0, max=65535, help="Over http.port; 0 picks a free one.")
     ] = None,
     workspace: Annotated[
-        list[Path] | None, typer.Option("--workspace", "-w", help="Folder to answer from; repeatable.")
+        list[Path] | None,
+        typer.Option("--workspace", "-w", help="Folder to answer from; by default the project around you; repeatable."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Serve the OpenAI-compatible HTTP port until stopped."""
+    """Run the engine in the foreground: the OpenAI-compatible HTTP port, and every editor, until stopped."""
     from impetus.cli import places
     from impetus.cli import serve as command
 
-    def work(runtime: Runtime, out: Output) -> Coroutine[Any, Any, int]:
-        roots = [places.folder(folder) for folder in workspace or [places.project_of(Path())]]
+    def work(runtime: Runtime, out: Output) -> int:
+        around = places.project_of(Path())
+        roots = [places.folder(folder) for folder in workspace or ([] if places.is_home(around) else [around])]
         return command.serve(runtime, out, roots, port)
 
     _run(context, json, work)
@@ -228,13 +240,13 @@ def serve(
 @app.command()
 def lsp(
     standalone: Annotated[
-        bool, typer.Option("--standalone", help="Engine and session in this one process; so far the only form.")
+        bool, typer.Option("--standalone", help="Engine and session in this one process, not in the shared engine.")
     ] = False,
 ) -> None:
     """Talk to an editor over standard input and output. Editors start this; people need not."""
     from impetus.cli.lsp import language_server
 
-    raise typer.Exit(language_server())
+    raise typer.Exit(language_server(alone=standalone))
 
 
 @keys_app.command("create")
@@ -265,6 +277,22 @@ def revoke_key(
     from impetus.cli import keys
 
     _run(context, json, lambda runtime, out: keys.revoke(runtime, out, key_id))
+
+
+@service_app.command("install")
+def install_service(context: typer.Context, json: Json = False) -> None:
+    """Write a launchd agent or a systemd user unit that keeps the engine running."""
+    from impetus.cli import service
+
+    _run(context, json, service.install)
+
+
+@service_app.command("remove")
+def remove_service(context: typer.Context, json: Json = False) -> None:
+    """Delete it again."""
+    from impetus.cli import service
+
+    _run(context, json, service.remove)
 
 
 Ablations = Annotated[bool, typer.Option("--ablations", help="Also without each rule of the ranking; takes longer.")]

@@ -100,13 +100,17 @@ def project_of(path: Path) -> Path:
     The home directory never counts, nor what lies above it: indexing it is not what anyone asks for by accident.
     """
     start = path.absolute() if path.is_dir() else path.absolute().parent
-    home = Path.home()
     for folder in (start, *start.parents):
-        if folder == home or folder in home.parents:
+        if is_home(folder):
             break
         if any((folder / marker).exists() for marker in _MARKERS):
             return folder
     return start
+
+
+def is_home(folder: Path) -> bool:
+    """The person's home directory, or what it lies in."""
+    return folder == Path.home() or folder in Path.home().parents
 
 
 def folder(path: Path) -> Path:

@@ -39,6 +39,8 @@ class Client:
     def __init__(self, rpc: SessionProtocol, host: EngineHost) -> None:
         self.rpc = rpc
         self.capabilities = lsp.ClientCapabilities()
+        self.editor = ""  # what the client calls itself
+        self.cut_off = ""  # why the engine closed the connection, where it was not the client's wish
         self.encoding: str = lsp.PositionEncodingKind.Utf16.value
         self.documents = Documents()
         self.roots: list[Path] = []
@@ -88,13 +90,14 @@ class Client:
         async with self._one_at_a_time:
             if first is not None:
                 await first
-            engine, self._problems = await self._host.engine(self.settings)
+            engine, settings, self._problems = await self._host.engine(self.settings)
             if self._session is not None and engine is self._engine:
+                await self._session.configure(settings)
                 return self._session
             self._unsubscribe()
             if self._session is not None:
                 await self._session.close()
-            session = self._host.session(engine)
+            session = self._host.session(engine, settings)
             for document in self.documents.snapshot().values():
                 session.documents.set(document)
             self.documents = session.documents
@@ -121,10 +124,16 @@ class Client:
         waited = asyncio.get_running_loop().time() - self._failed_at
         return bool(self._failure) and self._opening.done() and waited > RETRY_AFTER_S
 
+    async def stop(self, reason: str) -> None:
+        """End this session from our side: each request under way is answered with the reason."""
+        self.cut_off = reason
+        await self.rpc.stop_requests(reason)
+
     async def close(self) -> None:
         """Stop what this session has under way; what others share stays."""
         self.on_change = lambda: None
         self._unsubscribe()
+        self._unsubscribe = lambda: None
         self.rpc.cancel_requests()
         for task in list(self._tasks):
             task.cancel()

@@ -62,6 +62,7 @@ class BoundedWriter:
     def __init__(self, writer: asyncio.StreamWriter, limit: int = MAX_UNREAD) -> None:
         self._writer = writer
         self._limit = limit
+        self.overflowed = False
 
     def write(self, data: bytes) -> None:
         if self._writer.is_closing():
@@ -69,6 +70,7 @@ class BoundedWriter:
         self._writer.write(data)
         if self._writer.transport.get_write_buffer_size() > self._limit:
             log.warning("The client reads no more; its connection is closed")
+            self.overflowed = True
             self._writer.transport.abort()
 
     def close(self) -> None:

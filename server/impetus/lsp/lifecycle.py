@@ -24,6 +24,7 @@ SETTINGS_WAIT_S: Final = 3.0
 async def initialize(client: Client, params: lsp.InitializeParams) -> lsp.InitializeResult:
     """Needs no engine, so it is answered at once."""
     client.capabilities = params.capabilities
+    client.editor = name_of(params.client_info)
     client.roots = roots_of(params)
     client.initial_settings = client.settings = settings.layer_of(params.initialization_options)
     encoding = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
@@ -32,6 +33,10 @@ async def initialize(client: Client, params: lsp.InitializeParams) -> lsp.Initia
     return lsp.InitializeResult(
         capabilities=capabilities(client), server_info=lsp.ServerInfo("Impetus", impetus.__version__)
     )
+
+
+def name_of(info: lsp.ClientInfo | None) -> str:
+    return f"{info.name} {info.version or ''}".strip() if info else "an editor"
 
 
 def capabilities(client: Client) -> lsp.ServerCapabilities:

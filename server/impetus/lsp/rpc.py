@@ -17,8 +17,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol
 
+from impetus.errors import EngineStopped
 from impetus.lsp import protocol
-from impetus.lsp.failures import malformed, rejected, unexpected
+from impetus.lsp.failures import from_error, malformed, rejected, unexpected
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class SessionProtocol(LanguageServerProtocol):
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:
         self.initialized = False
         self.exited = False
+        self._stopped = ""  # why all requests were stopped
         super().__init__(server, converter)
 
     @property
@@ -44,6 +46,15 @@ class SessionProtocol(LanguageServerProtocol):
         """No request is accepted from now on, those being worked on are cancelled, the current one aside."""
         self._shutdown = True
         self.cancel_requests(spare=self.msg_id)
+
+    async def stop_requests(self, reason: str) -> None:
+        """Accept no more requests, and answer those being worked on with the reason."""
+        self._shutdown = True
+        self._stopped = reason
+        working: list[Any] = [f for msg_id, f in self._request_futures.items() if msg_id not in self._result_types]
+        self.cancel_requests()
+        if working:
+            await asyncio.wait(working)
 
     def cancel_requests(self, spare: MessageId | None = None) -> None:
         for msg_id, future in list(self._request_futures.items()):
@@ -164,6 +175,9 @@ class SessionProtocol(LanguageServerProtocol):
     def _send_handler_result(self, future: "Future[Any] | asyncio.Future[Any]", *, msg_id: MessageId) -> None:
         """Answer a request when its handler is done, however it ended."""
         self._request_futures.pop(msg_id, None)
+        if future.cancelled() and self._stopped:
+            self._refuse(msg_id, from_error(EngineStopped(self._stopped)))
+            return
         if future.cancelled():
             self._refuse(msg_id, rejected("The request was cancelled", types.LSPErrorCodes.RequestCancelled))
             return

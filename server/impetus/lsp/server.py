@@ -6,7 +6,7 @@ What LSP can do here is answered by the tables. `serve` is the only place that r
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from lsprotocol import types as lsp
@@ -18,13 +18,10 @@ from impetus.errors import ImpetusError
 from impetus.lsp import lifecycle, notifications, protocol, requests
 from impetus.lsp.client import Client
 from impetus.lsp.failures import from_error, malformed, rejected, unexpected
-from impetus.lsp.framing import BoundedWriter, read_messages
-from impetus.lsp.host import EngineHost, SharedEngine
+from impetus.lsp.framing import MAX_UNREAD, BoundedWriter, read_messages
+from impetus.lsp.host import EngineHost
 from impetus.lsp.rpc import SessionProtocol
 from impetus.lsp.status import StatusReporter
-
-if TYPE_CHECKING:
-    from impetus.services.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -154,15 +151,10 @@ def _guarded_notification(client: Client, method: str, record: Callable[[Client,
     return handle
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: "Engine") -> bool:
-    """One session of an engine that others use too."""
-    return await converse(reader, writer, SharedEngine(engine))
-
-
-async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: EngineHost) -> bool:
+async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client) -> bool:
     """One session, until `exit` or the end of the stream; whether the client asked for the shutdown first."""
-    client = new_server(host)
-    client.rpc.set_writer(BoundedWriter(writer))
+    unread = BoundedWriter(writer)
+    client.rpc.set_writer(unread)
     try:
         async for message in read_messages(reader):
             client.rpc.receive(message)
@@ -170,6 +162,8 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, h
                 break
             await asyncio.sleep(0)  # a request reads its document before the next message can change it
     finally:
+        if unread.overflowed:
+            client.cut_off = f"the editor left more than {MAX_UNREAD:,} bytes unread"
         await client.close()
         await _close(writer)
     return client.rpc.shut_down

@@ -40,7 +40,7 @@ def run(load: Callable[[], "EngineFactory"]) -> int:
 
 async def _run(incoming: int, outgoing: int, load: Callable[[], "EngineFactory"]) -> int:
     from impetus.lsp.host import OwnEngine
-    from impetus.lsp.server import converse
+    from impetus.lsp.server import converse, new_server
 
     async def create(settings: Settings, problems: Sequence[str]) -> "Engine":
         logging.getLogger("impetus").setLevel(settings.log.level.upper())
@@ -54,7 +54,7 @@ async def _run(incoming: int, outgoing: int, load: Callable[[], "EngineFactory"]
         return 2
     host = OwnEngine(create)
     try:
-        return 0 if await converse(reader, writer, host) else 1
+        return 0 if await converse(reader, writer, new_server(host)) else 1
     finally:
         await host.close()
 

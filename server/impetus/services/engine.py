@@ -46,6 +46,7 @@ class Engine:
         self.settings = settings
         self._parts = parts
         self._problems = tuple(Problem("settings", message) for message in problems)
+        self._troubles: dict[str, Problem] = {}  # by subject, told by who runs this engine
         self._repositories: dict[str, Repository] = {}
         self._indexes: dict[Path, RootIndex] = {}
         self._listeners: list[Callable[[EngineStatus], None]] = []
@@ -178,6 +179,7 @@ class Engine:
     ) -> EngineStatus:
         """Of these roots, models and problems; by default of all roots, with the models of the engine's settings."""
         shown = self._indexes.values() if roots is None else [i for r, i in self._indexes.items() if r in roots]
+        repositories = {index.repository.key: index.repository for index in shown}
         return _status(
             tuple(index.progress for index in shown),
             (
@@ -187,10 +189,18 @@ class Engine:
             (
                 *self._problems,
                 *problems,
-                *(p for repository in self._repositories.values() for p in repository.problems()),
+                *(p for repository in repositories.values() for p in repository.problems()),
+                *self._troubles.values(),
                 *(p for source in self._parts.problem_sources for p in source.problems()),
             ),
         )
+
+    def set_problem(self, subject: str, message: str) -> None:
+        """Show a problem of something around the engine; an empty message takes it back."""
+        self._troubles.pop(subject, None)
+        if message:
+            self._troubles[subject] = Problem(subject, message)
+        self._changed()
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Call `listener` on the event loop after changes, throttled; returns what ends it."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from impetus.domain.ports import CatalogReader, CatalogWriter, VectorStore
 from impetus.domain.types import Problem
-from impetus.errors import ImpetusError, IndexCorrupt, IndexLocked
+from impetus.errors import Busy, ImpetusError, IndexCorrupt, IndexLocked
 
 T = TypeVar("T")
 
@@ -44,8 +44,10 @@ class Repository:
 
     @property
     def store(self) -> Store:
-        assert self._store is not None, "open() comes first"
-        return self._store
+        store = self._store
+        if store is None:
+            raise Busy("The index is being replaced by a new one; try again in a moment")
+        return store
 
     def problems(self) -> tuple[Problem, ...]:
         own = (self._rebuilt,) if self._rebuilt else ()
