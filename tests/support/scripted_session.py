@@ -97,7 +97,7 @@ class ScriptedEngine:
     def session(self) -> "ScriptedSession":
         return ScriptedSession(self)
 
-    def status(self) -> EngineStatus:
+    def status(self, *_of: Any) -> EngineStatus:
         return self.script.status
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
