@@ -179,3 +179,16 @@ def test_a_large_index_is_searched_by_rare_terms_and_scored_by_all(
     assert [paths[key] for key, _ in best] == ["both.py", "one.py"]
     assert best[0][1] > best[1][1] > 0
     assert len(reader.lexical(["shared"], 7_000)) == 6_001
+
+
+def test_what_a_reader_remembers_ends_with_the_next_change(
+    writer: SqliteCatalogWriter, reader: SqliteCatalogReader
+) -> None:
+    put(writer, {"a.py": "def alpha(): return beta\n"})
+    assert reader.document_frequencies(["alpha", "gamma"]) == (1, {"alpha": 1})
+    assert found(reader, "alpha") == {"a.py"}
+    put(writer, {"a.py": "def gamma(): return beta\n", "b.py": "def alpha(): return 1\n"})
+    assert reader.document_frequencies(["alpha", "gamma"]) == (3, {"alpha": 2, "gamma": 1})
+    assert found(reader, "alpha") == {"b.py"}
+    writer.collect(older_than_s=0)
+    assert reader.document_frequencies(["alpha", "gamma"]) == (2, {"alpha": 1, "gamma": 1})

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from impetus.domain.ports import FileState, Placed
 from impetus.domain.query import parse
@@ -186,3 +188,29 @@ def test_without_switches_off_this_rule_alone(rule: str) -> None:
     off = DEFAULT_RULES.without(rule)
     assert getattr(off, rule) == (1.0 if rule in FACTORS else 0.0)
     assert all(getattr(off, other) == getattr(DEFAULT_RULES, other) for other in SWITCHES if other != rule)
+
+
+NAMES = st.sampled_from(["retry_delay", "zip", "RetryPolicy", "connect"])
+CANDIDATES = st.lists(
+    st.builds(
+        candidate,
+        st.sampled_from(["retry.py", "net/pool.py", "tests/test_net.py", "docs/delay.py", "a.py", "b.py"]),
+        lexical=st.integers(0, 9).map(float),
+        dense=st.integers(0, 9).map(lambda n: n / 10),
+        symbols=st.lists(NAMES, max_size=2).map(tuple),
+        start=st.integers(0, 10_000),
+        users=st.integers(0, 5),
+    ),
+    max_size=30,
+)
+
+
+@given(CANDIDATES, st.sampled_from(["retry delay", "RetryPolicy", "how RetryPolicy waits"]), st.integers(1, 8))
+def test_asking_for_few_gives_the_first_of_many(pool: list[Candidate], query: str, limit: int) -> None:
+    """Passages are left out early only where they could not have been among the best."""
+
+    def ranked(limit: int) -> list[tuple[str, int, float]]:
+        found = rank(parse(query), pool, limit=limit)
+        return [(one.placed.path, one.placed.chunk.start, round(one.score, 9)) for one in found]
+
+    assert ranked(limit) == ranked(1_000)[:limit]

@@ -12,7 +12,75 @@ from collections.abc import Collection, Sequence
 #: A name that more contents define than this makes no edge.
 MAX_DEFINERS = 3
 #: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
-_FEW, _AFFECTED = 100, 2_000
+_FEW, _AFFECTED = 100, 200
+
+_LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
+_NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not
+
+_COUNT_ALL = f"""
+INSERT INTO popularity
+WITH telling AS (
+    SELECT d.name FROM definitions d WHERE {_LIVE.format("d")}
+    GROUP BY d.name HAVING count(DISTINCT d.blob) <= {MAX_DEFINERS}
+)
+SELECT d.blob, count(DISTINCT r.blob)
+FROM telling JOIN definitions d ON d.name = telling.name
+JOIN refs r ON r.name = d.name AND r.blob <> d.blob
+WHERE {_LIVE.format("d")} AND {_LIVE.format("r")}
+GROUP BY d.blob
+"""
+# Materialized: SQLite would otherwise ask for the definers of a name once for each of its uses.
+_COUNT_ONE = f"""
+INSERT INTO popularity
+WITH own AS MATERIALIZED (
+    SELECT DISTINCT d.name FROM definitions d
+    WHERE d.blob = ?1 AND {_LIVE.format("d")} AND {MAX_DEFINERS} >= (
+        SELECT count(*) FROM (
+            SELECT DISTINCT o.blob FROM definitions o
+            WHERE {_NAMED.format("o", "d.name")} AND {_LIVE.format("o")} LIMIT {MAX_DEFINERS + 1}
+        )
+    )
+), users AS MATERIALIZED (
+    SELECT DISTINCT r.blob FROM own CROSS JOIN refs r ON r.name = own.name AND r.blob <> ?1
+)
+SELECT ?1, count(*) FROM users u WHERE {_LIVE.format("u")} HAVING count(*) > 0
+"""
+_DEFINERS = 3
+#: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
+_FEW, _AFFECTED = 100, 200
+
+_LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
+_NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not
+
+_COUNT_ALL = f"""
+INSERT INTO popularity
+WITH telling AS (
+    SELECT d.name FROM definitions d WHERE {_LIVE.format("d")}
+    GROUP BY d.name HAVING count(DISTINCT d.blob) <= {MAX_DEFINERS}
+)
+SELECT d.blob, count(DISTINCT r.blob)
+FROM telling JOIN definitions d ON d.name = telling.name
+JOIN refs r ON r.name = d.name AND r.blob <> d.blob
+WHERE {_LIVE.format("d")} AND {_LIVE.format("r")}
+GROUP BY d.blob
+"""
+_COUNT_ONE = f"""
+INSERT INTO popularity
+SELECT ?1, count(DISTINCT r.blob)
+FROM (
+    SELECT DISTINCT d.name FROM definitions d WHERE d.blob = ?1 AND {_LIVE.format("d")} AND {MAX_DEFINERS} >= (
+        SELECT count(*) FROM (
+            SELECT DISTINCT o.blob FROM definitions o
+            WHERE {_NAMED.format("o", "d.name")} AND {_LIVE.format("o")} LIMIT {MAX_DEFINERS + 1}
+        )
+    )
+) own CROSS JOIN refs r ON r.name = own.name AND r.blob <> ?1
+WHERE {_LIVE.format("r")}
+HAVING count(DISTINCT r.blob) > 0
+"""
+_DEFINERS = 3
+#: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
+_FEW, _AFFECTED = 100, 200
 
 _LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
 _NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not

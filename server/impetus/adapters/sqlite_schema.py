@@ -73,7 +73,7 @@ CREATE TABLE refs (
     line INTEGER NOT NULL,
     within TEXT NOT NULL
 );
-CREATE INDEX refs_by_name ON refs (name);
+CREATE INDEX refs_by_name ON refs (name, blob);
 CREATE INDEX refs_by_blob ON refs (blob);
 CREATE TABLE popularity (                  -- derived from definitions and refs, see sqlite_graph.py
     blob INTEGER PRIMARY KEY,

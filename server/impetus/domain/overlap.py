@@ -79,8 +79,8 @@ class Overlap:
 
     def _asked_by(self, word: str) -> tuple[str, ...]:
         """The words of the query that `word` is one form of."""
-        similar = self._by_beginning.get(word[:_COMMON], ())
-        return tuple(asked for asked in similar if same_word(word, asked))
+        similar = self._by_beginning.get(word[:_COMMON])
+        return tuple(asked for asked in similar if same_word(word, asked)) if similar else ()
 
 
 class _Remembered(dict[str, T]):

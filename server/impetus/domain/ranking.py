@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from impetus.domain.kinds_of_path import kind_of
 from impetus.domain.overlap import Overlap
 from impetus.domain.ports import Placed
@@ -146,23 +149,22 @@ def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
     by_words = _said([candidate.lexical for candidate in pool], rules, floor=0.0)
     cosines = [candidate.dense for candidate in pool]
     # The last cosine of the list is what anything at all has in common with the query.
-    by_meaning = _said(cosines, rules, floor=min((cosine for cosine in cosines if cosine > 0), default=0.0))
-    for candidate in pool:
-        candidate.score = (1 - dense_share) * by_words[candidate.lexical] + dense_share * by_meaning[candidate.dense]
+    by_meaning = _said(cosines, rules, floor=min([cosine for cosine in cosines if cosine > 0], default=0.0))
+    scores = (1 - dense_share) * by_words + dense_share * by_meaning
+    for candidate, score in zip(pool, scores.tolist(), strict=True):
+        candidate.score = score
 
 
-def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> dict[float, float]:
-    """Score → 0 to 1. Equal scores share a rank: copies of a passage do not push each other down."""
-    distinct = sorted({score for score in scores if score > 0}, reverse=True)
-    said = dict.fromkeys(scores, 0.0)
-    if not distinct:
-        return said
+def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> NDArray[np.float64]:
+    """0 to 1 for each score. Equal scores share a rank: copies of a passage do not push each other down."""
+    distinct, places = np.unique(np.array(scores, np.float64), return_inverse=True)
     k, lead = rules.fusion_constant, rules.lead
-    span = distinct[0] - floor
-    for rank_from_0, score in enumerate(distinct):
-        share = (score - floor) / span if span > 0 else 1.0
-        said[score] = (1 - lead) * (k + 1) / (k + 1 + rank_from_0) + lead * share
-    return said
+    ranks_from_0 = np.arange(len(distinct) - 1, -1, -1)
+    span = distinct[-1] - floor
+    share = (distinct - floor) / span if span > 0 else 1.0
+    said = (1 - lead) * (k + 1) / (k + 1 + ranks_from_0) + lead * share
+    said[distinct <= 0] = 0.0
+    return np.asarray(said[places])
 
 
 # -- boosts ------------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ class Retriever:
             candidate
             for repository, own in repositories
             for candidate in indexed(parsed, vector, repository, own, wanted, beside)
-            if (candidate.placed.root, candidate.placed.path) not in overridden
+            if not overridden or (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += self._unsaved(parsed, vector, view, frequencies)
         if admitted is not None:
@@ -192,7 +192,7 @@ class Retriever:
             candidate
             for repository, own in self._repositories(view.roots)
             for candidate in alike(vector, repository, own, _ALIKE)
-            if (candidate.placed.root, candidate.placed.path) not in overridden
+            if not overridden or (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += [Candidate(c.placed, dense=float(c.vector @ vector)) for c in self._overlay.chunks(view)]
         among = PROSE if code.language in PROSE else languages().keys() - PROSE
