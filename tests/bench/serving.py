@@ -84,7 +84,7 @@ class Prompts:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._words = [line + "\n" for text in texts for line in text.splitlines() if line.strip()]
-        self._random = random.Random()
+        self._random = random.Random(5)
         self._number = 0
 
     def make(self, lines: int) -> str:
