@@ -1,6 +1,7 @@
 """A local model under several requests at once, beside `mlx_lm.server`: same weights, same prompts, one run.
 
     python -m tests.bench.serving --rounds 3
+    python -m tests.bench.serving --streams 8 --first 0 --model FOLDER
 
 The model has random weights and is made on the spot (28 million parameters, float32 on a CPU). mlx_lm.server runs as a
 process of its own with its defaults and is asked over HTTP, without streaming where only throughput counts; ours is the
@@ -314,18 +315,23 @@ def main() -> None:
         "--rounds", type=int, default=3, help="of 32 streams; of fewer streams up to four times as many"
     )
     parser.add_argument("--streams", type=int, nargs="*", default=list(STREAMS))
+    parser.add_argument("--first", type=int, default=3, help="rounds of the time to the first token")
+    parser.add_argument("--model", type=Path, help="folder to keep the model in, or to take it from")
     options = parser.parse_args()
     texts = library()
     prompts = Prompts(texts)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = make(Path(scratch) / "serving", texts)
+        folder = options.model or Path(scratch) / "serving"
+        if not folder.exists():
+            make(folder, texts)
         model = load_model(folder)
         print(f"model: 28 million parameters, BLAS {blas.preload() or 'as shipped'}, {os.cpu_count()} CPUs")
         with server(folder) as theirs, ThreadPoolExecutor(max(STREAMS)) as pool:
             ours_together(model, [prompts.words(PROMPT_WORDS)])
             for streams in options.streams:
                 throughput(model, theirs, pool, prompts, streams, options.rounds)
-            first_token(model, theirs, prompts, options.rounds)
+            if options.first:
+                first_token(model, theirs, prompts, options.first)
 
 
 def throughput(
