@@ -31,6 +31,7 @@ from impetus.domain.types import (
     Usage,
 )
 from impetus.services.workspace import Documents
+from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
 ROOT = Path("/project")
 
@@ -63,17 +64,22 @@ class Script:
 
 
 class ScriptedEngine:
+    """Real sessions can be made of it as well; they find nothing and their models say nothing."""
+
     def __init__(self, script: Script, settings: Settings | None = None) -> None:
         self.script = script
         self.settings = settings or Settings()
         self.embedding_id = "scripted-v1"
+        self.models = fake_models(FakeWorker())
+        self.retriever = FakeRetrieval()
+        self.files = FakeFiles()
         self.listeners: list[Callable[[EngineStatus], None]] = []
         self.closed = False
 
     def session(self) -> "ScriptedSession":
         return ScriptedSession(self)
 
-    def status(self) -> EngineStatus:
+    def status(self, *_concerned: Any) -> EngineStatus:
         return self.script.status
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:

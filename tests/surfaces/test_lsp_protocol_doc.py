@@ -9,7 +9,7 @@ import attrs
 import pytest
 from lsprotocol.types import Position, Range, TextDocumentIdentifier
 
-from impetus.errors import ContextOverflow, ImpetusError
+from impetus.errors import ContextOverflow, ImpetusError, InsufficientMemory
 from impetus.lsp import protocol
 from impetus.lsp.failures import from_error
 from impetus.lsp.server import NOTIFICATIONS, OWN_REQUESTS, REQUESTS
@@ -102,7 +102,8 @@ def test_the_errors() -> None:
         return {kind}.union(*map(below, kind.__subclasses__()))
 
     documented = {row[0]: int(row[1]) for row in rows(section("Errors"))}
-    made = [kind(1, 2) if kind is ContextOverflow else kind("x") for kind in below(ImpetusError) - {ImpetusError}]  # type: ignore[call-arg, arg-type]
+    figures = {ContextOverflow: (1, 2), InsufficientMemory: ("big", 3, 2)}
+    made = [kind(*figures.get(kind, ("x",))) for kind in below(ImpetusError) - {ImpetusError}]
     assert documented == {type(error).__name__: from_error(error).code for error in made}
 
 

@@ -10,7 +10,15 @@ from tests.support.scripted_session import Script, ScriptedEngine
 
 from impetus import errors
 from impetus.domain.types import EngineStatus, Health
-from impetus.errors import Busy, ContextOverflow, EngineStopped, ImpetusError, IndexLocked, ModelUnavailable
+from impetus.errors import (
+    Busy,
+    ContextOverflow,
+    EngineStopped,
+    ImpetusError,
+    IndexLocked,
+    InsufficientMemory,
+    ModelUnavailable,
+)
 from impetus.lsp import protocol
 from impetus.lsp.failures import from_error
 from impetus.lsp.server import COMMANDS, NOTIFICATIONS, OWN_REQUESTS, REQUESTS
@@ -232,6 +240,7 @@ async def test_a_client_that_vanishes_ends_the_session_and_its_work() -> None:
         (IndexLocked("no"), FAILED, {"kind": "IndexLocked"}),
         (errors.ModelError("no"), FAILED, {"kind": "ModelError"}),
         (ModelUnavailable("no"), FAILED, {"kind": "ModelUnavailable"}),
+        (InsufficientMemory("m", 3, 2), FAILED, {"kind": "InsufficientMemory", "needed": 3, "available": 2}),
         (EngineStopped("no"), SERVER_CANCELLED, {"kind": "EngineStopped"}),
     ],
 )
@@ -247,8 +256,9 @@ def test_every_error_of_ours_has_a_code() -> None:
     def all_below(kind: type[ImpetusError]) -> set[type[ImpetusError]]:
         return {kind}.union(*map(all_below, kind.__subclasses__()))
 
+    figures = {ContextOverflow: (1, 2), InsufficientMemory: ("big", 3, 2)}
     for kind in all_below(ImpetusError):
-        error = kind(1, 2) if kind is ContextOverflow else kind("no")  # type: ignore[call-arg, arg-type]
+        error = kind(*figures.get(kind, ("no",)))
         assert from_error(error).code in (PARAMS, FAILED, SERVER_CANCELLED)
 
 
