@@ -2,8 +2,10 @@
 
     python -m tests.bench.model_process
 
-One run: memory of engine and worker before, with and after the model; the share of the process boundary in the time
-of a token; how many steps are computed after a request was left; how long a killed worker keeps a completion waiting.
+One run: memory of engine and worker before, with and after the model; the share of the process boundary in the
+processor time of a token; how many steps the model computes after the last one that was seen before a request was left
+(the engine may be behind, so more than the one under way can be counted on a busy machine); how long a killed worker
+keeps the next request waiting.
 """
 
 import argparse
@@ -14,11 +16,10 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 import psutil
+from tests.support.worker import supervisor
 
 import impetus
 from impetus.domain.types import Piece, Priority, Sampling, Step, TextPrompt
@@ -27,25 +28,6 @@ from impetus.worker.supervisor import Supervisor
 MODEL = Path(impetus.__file__).parent / "data" / "models" / "fim-pilot-42m"
 COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", "0")
 PROMPT = TextPrompt("def add(first, second):\n    return first + second\n\n\n" * 8)
-
-#: The same model in the same loop without a process between: prints seconds for each token.
-IN_PROCESS = """
-import sys, time
-from pathlib import Path
-from impetus.adapters.mlx_model import clear_streams, load_model
-from impetus.domain.types import End, Piece, Priority, Sampling
-from tests.bench.model_process import PROMPT, sampling
-model = load_model(Path(sys.argv[1]))
-times = []
-model.start(1, PROMPT, sampling(int(sys.argv[2])), Priority.CHAT)
-while model.waiting() is not None:
-    for _, step in model.step(Priority.CHAT):
-        if isinstance(step, Piece):
-            times.append(time.perf_counter())
-model.close()
-clear_streams()
-print(*(b - a for a, b in zip(times, times[1:])))
-"""
 
 
 def sampling(tokens: int) -> Sampling:
@@ -57,22 +39,31 @@ def stream(worker: Supervisor, tokens: int) -> "aclosing[AsyncGenerator[Step, No
     return aclosing(worker.stream(MODEL, PROMPT, sampling(tokens), Priority.CHAT))
 
 
-async def gaps(worker: Supervisor, tokens: int) -> list[float]:
-    """Seconds between tokens as the engine sees them."""
-    times = []
+async def read(worker: Supervisor, tokens: int) -> None:
     async with stream(worker, tokens) as steps:
-        async for step in steps:
-            if isinstance(step, Piece):
-                times.append(time.perf_counter())  # noqa: PERF401  the moment counts
-    return [b - a for a, b in pairwise(times)]
+        async for _ in steps:
+            pass
 
 
-async def in_process(tokens: int) -> list[float]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", IN_PROCESS, str(MODEL), str(tokens), stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    return [float(gap) for gap in out.split()]
+def cpu(worker: Supervisor) -> float:
+    """Processor seconds of this process and the model process so far."""
+    times = psutil.Process(worker.pid).cpu_times()
+    return time.process_time() + times.user + times.system
+
+
+async def boundary(steps: int) -> float:
+    """Processor seconds for a step of a model that computes nothing: what it costs to hand it over."""
+    worker = supervisor()
+    await worker.load(MODEL)
+    words, began = 60, cpu(worker)
+    for _ in range(steps // words):
+        prompt = TextPrompt("|" + " word" * words)
+        async with aclosing(worker.stream(MODEL, prompt, Sampling(), Priority.CHAT)) as answer:
+            async for _ in answer:
+                pass
+    taken = cpu(worker) - began
+    await worker.close()
+    return taken / steps
 
 
 def memory() -> tuple[float, float]:
@@ -91,19 +82,19 @@ async def ended(worker: Supervisor) -> None:
 
 
 async def steps_after_leaving(worker: Supervisor) -> int:
-    """Steps of the model between the moment a request was left and its end."""
-    await worker.unload(MODEL)
+    """Steps of the model after a request was left, counted by the model."""
+    await worker.unload(MODEL)  # counts from nothing again
     seen = 0
     async with stream(worker, 200) as steps:
         async for _ in steps:
             seen += 1
             if seen == 20:
                 break
-    await gaps(worker, 2)
-    after = worker.states()[MODEL].counters.steps
-    await worker.unload(MODEL)
-    await gaps(worker, 2)
-    return after - seen - worker.states()[MODEL].counters.steps
+    totals = []
+    for _ in range(2):  # the second tells what the first took: both find the prompt in the cache
+        await read(worker, 2)
+        totals.append(worker.states()[MODEL].counters.steps)
+    return totals[0] - (totals[1] - totals[0]) - seen
 
 
 async def first_token(worker: Supervisor) -> float:
@@ -127,14 +118,14 @@ async def measure(tokens: int, rounds: int) -> None:
     await worker.close()
 
     worker = Supervisor(COMMAND)
-    inside, through = [], []
-    for _ in range(rounds):
-        inside += await in_process(tokens)
-        through += await gaps(worker, tokens)
-    ratio = median(through) / median(inside)
-    print(f"time of a token through the process {ratio:.2f} x that without ({median(inside) * 1e3:.2f} ms)")
+    await read(worker, 2)
+    began = cpu(worker)
+    await read(worker, tokens)
+    token = (cpu(worker) - began) / tokens
+    handed = await boundary(6000)
+    print(f"processor time to hand a token over {handed * 1e6:.0f} us, {handed / token:.5f} of the time to compute it")
     left = [await steps_after_leaving(worker) for _ in range(rounds)]
-    print(f"steps computed after a request was left: at most {max(left)} of {len(left)} times")
+    print(f"steps computed after a request was left: at most {max(left)}, in {len(left)} trials")
     warm = await first_token(worker)
     assert worker.pid is not None
     os.kill(worker.pid, signal.SIGKILL)

@@ -151,5 +151,7 @@ async def test_a_client_sees_the_state_of_its_own_folders(engine: Engine, root: 
     await two.open_root(other)
     assert [index.root for index in one.status().indexes] == [root]
     assert {index.root for index in engine.status().indexes} == {root, other}
+    await engine.close()  # before its clients
+    assert one.status().indexes == ()
     await one.close()
     await two.close()

@@ -82,22 +82,23 @@ class MemoryTallies:
 
 
 class ScriptedEngine:
+    """Real sessions can be made of it as well; they find nothing and their models say nothing."""
+
     def __init__(self, script: Script, settings: Settings | None = None) -> None:
         self.script = script
         self.settings = settings or Settings()
-        # What a real session takes from its engine when it is made.
-        self.models = fake_models(FakeWorker())
-        self.files = FakeFiles()
-        self.retriever = FakeRetrieval()
         self.feedback = Feedback(MemoryTallies())
         self.embedding_id = "scripted-v1"
+        self.models = fake_models(FakeWorker())
+        self.retriever = FakeRetrieval()
+        self.files = FakeFiles()
         self.listeners: list[Callable[[EngineStatus], None]] = []
         self.closed = False
 
     def session(self) -> "ScriptedSession":
         return ScriptedSession(self)
 
-    def status(self, *_of: Any) -> EngineStatus:
+    def status(self, *_concerned: Any) -> EngineStatus:
         return self.script.status
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:

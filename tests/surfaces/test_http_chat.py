@@ -203,15 +203,25 @@ def _tree(kind: type[Exception]) -> list[type[Exception]]:
     return [kind, *(each for child in kind.__subclasses__() for each in _tree(child))]
 
 
+#: What those are made of that take more than a message.
+FIGURES = {errors.ContextOverflow: (1, 2), errors.InsufficientMemory: ("big", 3, 2)}
+
+
 @pytest.mark.parametrize("kind", _tree(errors.ImpetusError))
 def test_every_error_of_ours_has_a_status_of_its_own(kind: type[Exception]) -> None:
-    error = errors.ContextOverflow(1, 2) if kind is errors.ContextOverflow else kind("what to do")
+    error = kind(*FIGURES.get(kind, ("what to do",)))
     mapped = problem(error)
     assert mapped.code != "internal_error"
     assert mapped.message == str(error)
     assert mapped.status >= 400
     if kind is not errors.ImpetusError:
         assert mapped.code != "failed"
+
+
+def test_a_lack_of_memory_is_not_tried_again() -> None:
+    mapped = problem(errors.InsufficientMemory("big", 8_000_000_000, 2_000_000_000))
+    assert (mapped.status, mapped.code, mapped.headers["x-should-retry"]) == (507, "insufficient_memory", "false")
+    assert "8.0 GB" in mapped.message
 
 
 @pytest.mark.parametrize(

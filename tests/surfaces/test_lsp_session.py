@@ -240,6 +240,7 @@ async def test_a_client_that_vanishes_ends_the_session_and_its_work() -> None:
         (IndexLocked("no"), FAILED, {"kind": "IndexLocked"}),
         (errors.ModelError("no"), FAILED, {"kind": "ModelError"}),
         (ModelUnavailable("no"), FAILED, {"kind": "ModelUnavailable"}),
+        (InsufficientMemory("m", 3, 2), FAILED, {"kind": "InsufficientMemory", "needed": 3, "available": 2}),
         (EngineStopped("no"), SERVER_CANCELLED, {"kind": "EngineStopped"}),
     ],
 )

@@ -10,7 +10,7 @@ import cattrs
 from lsprotocol.types import ErrorCodes, LSPErrorCodes
 from pygls.exceptions import JsonRpcException
 
-from impetus.errors import BadRequest, Busy, ContextOverflow, EngineStopped, ImpetusError
+from impetus.errors import BadRequest, Busy, ContextOverflow, EngineStopped, ImpetusError, InsufficientMemory
 
 #: The nearest class along an error's ancestry decides.
 CODES: Final[dict[type[ImpetusError], int]] = {
@@ -27,6 +27,8 @@ def from_error(error: ImpetusError) -> JsonRpcException:
         data["parameter"] = error.parameter
     if isinstance(error, ContextOverflow):
         data |= {"limit": error.limit, "requested": error.requested}
+    if isinstance(error, InsufficientMemory):
+        data |= {"needed": error.needed, "available": error.available}
     if isinstance(error, Busy):
         data["retryAfter"] = error.retry_after
     return JsonRpcException(str(error), code, data)

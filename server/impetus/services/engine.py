@@ -122,6 +122,11 @@ class Engine:
         except KeyError:
             raise NotFound(f"{root} is not an open workspace folder; open it first") from None
 
+    def index_settings(self, root: Path) -> IndexSettings | None:
+        """Those that the index of an open root has; None when it is not open."""
+        index = self._indexes.get(root)
+        return index.settings if index is not None else None
+
     async def rebuild(self, root: Path) -> None:
         index = self.index(root)
         await index.repository.rebuild("Asked for")
@@ -161,8 +166,7 @@ class Engine:
         return index.repository if index else None
 
     def _files_of(self, root: Path) -> FileSource:
-        index = self._indexes.get(root)
-        return self._parts.files_for(index.settings if index else self.settings.index)
+        return self._parts.files_for(self.index_settings(root) or self.settings.index)
 
     def _note_stale(self, path: Path) -> None:
         for index in self._indexes.values():
@@ -178,8 +182,7 @@ class Engine:
         problems: Sequence[Problem] = (),
     ) -> EngineStatus:
         """Of these roots, models and problems; by default of all roots, with the models of the engine's settings."""
-        shown = self._indexes.values() if roots is None else [i for r, i in self._indexes.items() if r in roots]
-        repositories = {index.repository.key: index.repository for index in shown}
+        shown = [index for root, index in self._indexes.items() if roots is None or root in roots]
         return _status(
             tuple(index.progress for index in shown),
             (
@@ -189,7 +192,11 @@ class Engine:
             (
                 *self._problems,
                 *problems,
-                *(p for repository in repositories.values() for p in repository.problems()),
+                *(
+                    p
+                    for repository in dict.fromkeys(index.repository for index in shown)
+                    for p in repository.problems()
+                ),
                 *self._troubles.values(),
                 *(p for source in self._parts.problem_sources for p in source.problems()),
             ),

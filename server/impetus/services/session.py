@@ -180,14 +180,14 @@ class Session:
 
     def status(self) -> EngineStatus:
         """The engine as it concerns this client: its folders, its models."""
-        others = [root for root in self.roots if self.engine.index(root).settings != self.settings.index]
         problems = [
             Problem(
                 str(root),
                 f"{root} is indexed with the index.* settings of the client that opened it first; yours take effect "
                 "once the others have closed it",
             )
-            for root in others
+            for root in self.roots
+            if self.engine.index_settings(root) not in (None, self.settings.index)
         ]
         return self.engine.status(self.roots, self.models, problems)
 
