@@ -78,7 +78,7 @@ class EngineProcess:
         self._options = options
         self._engine = OneEngine(options.load, options.overrides)
         self._sessions = Sessions(self._engine.get, self._sessions_changed)
-        self._server = SocketServer(self._sessions, self._state, self._stop, self._retire)
+        self._server = SocketServer(self._sessions, self._state, self.stop, self._retire)
         self._http: HttpPort | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -93,7 +93,7 @@ class EngineProcess:
         loop = asyncio.get_running_loop()
         self._started = loop.time()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, f"it was told to by {signal.Signals(number).name}")
+            loop.add_signal_handler(number, self.stop, f"it was told to by {signal.Signals(number).name}")
         address.say_farewell(self._folder, __version__, "")
         await self._server.listen(address.socket_path(self._folder, __version__))
         self._options.listening()
@@ -137,11 +137,11 @@ class EngineProcess:
         if self._http is not None and not self._reason:
             self._spawn(self._http.follow(self._sessions.roots))
         if self._retired and not len(self._sessions):
-            self._stop("a newer version of Impetus took its place")
+            self.stop("a newer version of Impetus took its place")
 
     # -- when to end --------------------------------------------------------------------------------------------------
 
-    def _stop(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._ending.set()
 
@@ -155,7 +155,7 @@ class EngineProcess:
         while not idle.over(clock(), used=self._in_use() or requests != self._requests()):
             requests = self._requests()
             await asyncio.sleep(idle.interval_s)
-        self._stop(f"nobody used it for {self._options.idle_exit_minutes:g} minutes")
+        self.stop(f"nobody used it for {self._options.idle_exit_minutes:g} minutes")
 
     def _requests(self) -> int:
         return self._http.requests if self._http is not None else 0
@@ -192,7 +192,7 @@ class EngineProcess:
             return
         if self._options.serving is not None:
             self._failure = self._failure or task.exception()
-            self._stop("it could not serve")
+            self.stop("it could not serve")
         elif isinstance(task.exception(), ImpetusError):
             log.warning("%s", task.exception())
         else:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 #: After an engine could not be made, requests are answered with the reason for so long before it is tried again.
 RETRY_AFTER_S: Final = 5.0
 
-NO_ENGINE: Final = "The engine could not be started; the log on standard error says why"
+NO_ENGINE: Final = "The engine could not be started; its log says why"
 
 
 class Client:

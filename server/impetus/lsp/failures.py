@@ -36,7 +36,7 @@ def from_error(error: ImpetusError) -> JsonRpcException:
 
 def unexpected(method: str) -> JsonRpcException:
     return JsonRpcException(
-        f"Impetus failed on {method} for a reason it did not foresee; the log on its standard error has the details",
+        f"Impetus failed on {method} for a reason it did not foresee; its log has the details",
         ErrorCodes.InternalError,
     )
 

@@ -1,0 +1,156 @@
+"""The engine's process in this one: the same loop, a real engine, real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from tests.support.engine_home import EngineHome, engine_home
+from tests.support.http import MemoryKeyStore
+from tests.support.lsp_client import PATIENCE_S, LspError
+
+from impetus import __version__
+from impetus.app import create_engine
+from impetus.config import Settings
+from impetus.daemon import address, control
+from impetus.daemon.greeting import call
+from impetus.daemon.process import EngineProcess, Options
+from impetus.errors import BadRequest, ImpetusError
+from impetus.lsp.host import EngineFactory
+from impetus.services.keys import Keys
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineHome]:
+    with engine_home() as home:
+        monkeypatch.setenv("IMPETUS_HOME", str(home.path))
+        home.write("retry.py", "def retry_with_backoff(call):\n    return call()\n")
+        yield home
+
+
+class Running:
+    """`url` is that of the HTTP port; `task` gives the reason of the end."""
+
+    def __init__(self, home: EngineHome, load: EngineFactory = create_engine, *, serves: bool = True) -> None:
+        loop = asyncio.get_running_loop()
+        self.listening = asyncio.Event()
+        self.url: asyncio.Future[str] = loop.create_future()
+        self.keys = Keys(MemoryKeyStore())
+        options = Options(
+            load=lambda: load,
+            open_keys=lambda: self.keys,
+            overrides={"http": {"port": 0}, "index": {"watch": False}},
+            roots=[home.project] if serves else [],
+            listening=self.listening.set,
+            serving=self.url.set_result if serves else None,
+        )
+        self._process = EngineProcess(address.runtime_folder(), options)
+        self.task = asyncio.create_task(self._process.live())
+
+    async def close(self) -> None:
+        self._process.stop("the test is over")
+        await asyncio.gather(self.task, return_exceptions=True)
+        self._process.ended()
+
+
+@asynccontextmanager
+async def engine(
+    home: EngineHome, load: EngineFactory = create_engine, *, serves: bool = True
+) -> AsyncIterator[Running]:
+    running = Running(home, load, serves=serves)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await running.listening.wait()
+        yield running
+    finally:
+        await running.close()
+
+
+async def ask(home: EngineHome, *words: str) -> str:
+    connection, answer = await asyncio.to_thread(call, home.socket, __version__, *words)
+    connection.close()
+    return answer
+
+
+async def test_editors_and_http_clients_of_one_engine(home: EngineHome) -> None:
+    async with engine(home) as running:
+        url = await asyncio.wait_for(running.url, PATIENCE_S)
+        async with home.connection() as client, httpx.AsyncClient(base_url=url) as http:
+            await home.begin(client)
+            assert (await http.get("/api/health/live")).json() == {"status": "live"}
+            assert (await http.get("/v1/models")).status_code == 401
+            headers = {"Authorization": f"Bearer {running.keys.create('test').secret}"}
+            status = (await http.get("/api/health/status", headers=headers)).json()
+            assert [index["root"] for index in status["indexes"]] == [str(home.project)]
+            found = await client.request("impetus/search", {"query": "retry_with_backoff"})
+            assert found["hits"][0]["path"] == "retry.py"
+            told = await ask(home, "state")
+            assert f'"url": "{url}"' in told
+            assert '"editor": "Test 1"' in told
+            await client.leave()
+            await client.ended()
+        assert await ask(home, "ended", "1") == "0"
+        assert await ask(home, "ended", "99") == "1"
+
+
+async def test_http_draws_on_the_folders_of_the_editors(home: EngineHome) -> None:
+    async with engine(home, serves=False) as running, home.connection() as client:
+        await home.begin(client)
+        state = ""
+        while '"url": "http' not in state:
+            await client.barrier()
+            state = await ask(home, "state")
+        url = state.partition('"url": "')[2].partition('"')[0]
+        headers = {"Authorization": f"Bearer {running.keys.create('test').secret}"}
+        body = {"model": "impetus", "messages": [{"role": "user", "content": "where is retry_with_backoff?"}]}
+        async with httpx.AsyncClient(base_url=url, headers=headers) as http:
+            answer = (await http.post("/v1/chat/completions", json=body)).json()
+        assert "retry.py" in answer["choices"][0]["message"]["content"]
+
+
+async def test_retired_it_leaves_with_its_last_editor(home: EngineHome) -> None:
+    async with engine(home, serves=False) as running:
+        async with home.connection() as client:
+            await home.begin(client, opens=False)
+            await ask(home, "retire")
+            await client.request("impetus/status")
+            assert not running.task.done()
+        assert "newer version" in await asyncio.wait_for(running.task, PATIENCE_S)
+
+
+async def test_stop_waits_for_the_end_and_the_editors_are_told(home: EngineHome) -> None:
+    async with engine(home, serves=False) as running, home.connection() as client:
+        await home.begin(client)
+        connection, _pid = await asyncio.to_thread(call, home.socket, __version__, "stop")
+        await client.ended()
+        assert await asyncio.wait_for(running.task, PATIENCE_S) == "`impetus stop` ended it"
+        connection.close()
+    assert control.running(home.run) == []
+    assert address.farewell(home.run, __version__) == "`impetus stop` ended it"
+
+
+async def test_an_engine_that_cannot_be_made_is_tried_again(home: EngineHome) -> None:
+    tries: list[Settings] = []
+
+    async def create(settings: Settings, problems: object) -> object:
+        tries.append(settings)
+        raise ImpetusError("There is no engine today")
+
+    async with engine(home, create, serves=False), home.connection() as client:  # type: ignore[arg-type]
+        await client.initialize()
+        with pytest.raises(LspError, match="no engine today"):
+            await client.request("impetus/search", {"query": "x"})
+        async with home.connection() as other:
+            await other.initialize()
+            with pytest.raises(LspError, match="no engine today"):
+                await other.request("impetus/search", {"query": "x"})
+        assert len(tries) == 2
+
+
+async def test_a_port_that_it_was_told_to_open_and_cannot_ends_it(home: EngineHome) -> None:
+    home.path.mkdir()
+    (home.path / "settings.toml").write_text('[http]\nhost = "0.0.0.0"\nrequire_key = false\n')
+    async with engine(home) as running:
+        with pytest.raises(BadRequest, match="require_key"):
+            await asyncio.wait_for(running.task, PATIENCE_S)
