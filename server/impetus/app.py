@@ -9,6 +9,7 @@ from typing import Literal
 
 from impetus import config
 from impetus.adapters import store
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.disk import Disk
 from impetus.adapters.git_history import GitHistory
 from impetus.adapters.mlx_generator import MlxGenerator, clear_streams
@@ -16,12 +17,14 @@ from impetus.adapters.parse_pool import ParsePool
 from impetus.adapters.sqlite_keys import SqliteKeyStore
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
-from impetus.config import ChatSettings, CompletionSettings, Settings
+from impetus.config import ChatSettings, CompletionSettings, EmbeddingSettings, IndexSettings, Settings
 from impetus.domain.ports import Embedder
+from impetus.errors import ModelError
 from impetus.services.engine import Engine, Parts
 from impetus.services.evaluation_history import History
 from impetus.services.keys import Keys
 from impetus.services.models import HostedGenerator, Models
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository, Store
 from impetus.services.scheduler import ModelThread
 
@@ -31,6 +34,7 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
     """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
+    neural, said = _neural(settings.embedding)
     files, watcher = Disk(settings.index), WatchfilesWatcher()
     parts = Parts(
         files=files,
@@ -38,10 +42,11 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
         analyzer=ParsePool(settings.index.processes),
         watcher=watcher,
         models=_models(settings),
-        repository_for=partial(_repository, home or config.home(), embedder),
+        repository_for=partial(_repository, home or config.home(), embedder, neural, _chroma_server(settings.index)),
+        neural=Neural(neural) if neural is not None else None,
         problem_sources=(files, watcher),
     )
-    return Engine(settings, parts, problems)
+    return Engine(settings, parts, (*problems, *said))
 
 
 def open_history(directory: Path) -> History:
@@ -54,15 +59,17 @@ def open_keys() -> Keys:
     return Keys(SqliteKeyStore(config.home() / "keys.sqlite"))
 
 
-def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:
+def _repository(
+    home: Path, embedder: Embedder, neural: Embedder | None, server: ChromaServer | None, root: Path
+) -> Repository:
     folder = store.folder_for(home, root)
 
     def open_store(fresh: bool) -> Store:
         if fresh:
             store.delete(folder)
-        opened = store.OpenStore(folder, embedder)
+        opened = store.OpenStore(folder, embedder, neural=neural, server=server, subject=store.subject_of(root))
         return Store(
-            opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close, opened.ownable
+            opened.reader, opened.writer, opened.vectors, opened.problems, opened.close, opened.ownable, opened.neural
         )
 
     return Repository(folder.name, open_store)
@@ -94,6 +101,37 @@ def _remote_model(settings: ChatSettings | CompletionSettings, role: Literal["ch
     from impetus.adapters.remote_generator import RemoteGenerator  # httpx is slow to import and seldom needed
 
     return RemoteGenerator(settings.base_url, settings.model, _key(settings.api_key_env), setting=role)
+
+
+def _neural(settings: EmbeddingSettings) -> tuple[Embedder | None, list[str]]:
+    """The neural embedder, if one is configured, and why it cannot be used."""
+    if not settings.model:
+        return None, ["embedding.base_url has no effect without embedding.model"] if settings.base_url else []
+    query_prefix, document_prefix = settings.query_prefix, settings.document_prefix
+    if settings.base_url:
+        from impetus.adapters.remote_embedder import RemoteEmbedder
+
+        key = _key(settings.api_key_env)
+        remote = RemoteEmbedder(
+            settings.base_url,
+            settings.model,
+            key,
+            dimensions=settings.dimensions,
+            query_prefix=query_prefix,
+            document_prefix=document_prefix,
+        )
+        return remote, []
+    from impetus.adapters.local_embedder import LocalEmbedder
+
+    try:
+        folder = Path(settings.model).expanduser()
+        return LocalEmbedder(folder, query_prefix=query_prefix, document_prefix=document_prefix), []
+    except ModelError as error:
+        return None, [f"{error}. Static vectors are used alone"]
+
+
+def _chroma_server(settings: IndexSettings) -> ChromaServer | None:
+    return ChromaServer(settings.chroma_url, _key(settings.chroma_key_env)) if settings.chroma_url else None
 
 
 def _key(variable: str) -> str:

@@ -22,6 +22,7 @@ class Rules:
     fusion_constant: float = 30.0  # k of reciprocal rank fusion: larger flattens
     dense_share: float = 0.4  # weight of meaning against words in the fusion of prose
     dense_share_symbol: float = 0.3  # … and of symbols, paths and errors, where spelling decides
+    neural_share: float = 0.5  # of meaning, once every candidate has a neural vector; the static one has the rest
     lead: float = 0.5  # share of the fusion that looks at scores instead of ranks: a clear lead counts
     # boosts
     definition: float = 1.0  # the passage defines a name that stands in the query
@@ -52,13 +53,17 @@ class Rules:
         """The same rules over the lexical search only."""
         return replace(self, dense_share=0.0, dense_share_symbol=0.0)
 
+    def static_alone(self) -> "Rules":
+        """The same rules without neural vectors."""
+        return replace(self, neural_share=0.0)
+
     def meaning_alone(self) -> "Rules":
         """The same rules over the vectors only."""
         return replace(self, dense_share=1.0, dense_share_symbol=1.0)
 
 
 FACTORS = frozenset({"tests", "examples", "generated", "declarations", "prose", "repeat"})
-_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "floor"})
+_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "neural_share", "floor"})
 #: Rules that can be switched off one by one; the rest are settings of the fusion.
 SWITCHES = tuple(rule.name for rule in fields(Rules) if rule.name not in _FUSION)
 DEFAULT_RULES = Rules()
@@ -74,13 +79,17 @@ _PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
 
 @dataclass(slots=True)
 class Candidate:
-    """A placed chunk with what the searches say of it: BM25 and cosine, 0 where a list does not hold it."""
+    """A placed chunk with what the searches say of it: BM25 and cosines, 0 where a list does not hold it.
+
+    `neural` is None where the chunk has no neural vector (yet): then the static one speaks for it.
+    """
 
     placed: Placed
     lexical: float = 0.0
     dense: float = 0.0
     popularity: float = 0.0  # how much other files use it, on any scale: compared within one result
     nearness: float = 0.0  # 1: open in the editor, 0.5: in a folder of an open file
+    neural: float | None = None
     score: float = 0.0
     file: str = field(init=False)  # tells files of several roots apart, and is faster to look up than a path
 
@@ -132,9 +141,20 @@ def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
     by_words = _said([candidate.lexical for candidate in pool], rules, floor=0.0)
     cosines = [candidate.dense for candidate in pool]
     # The last cosine of the list is what anything at all has in common with the query.
-    by_meaning = _said(cosines, rules, floor=min((cosine for cosine in cosines if cosine > 0), default=0.0))
+    by_meaning = _said(cosines, rules, floor=_last(cosines))
+    known = [candidate.neural for candidate in pool if candidate.neural is not None]
+    by_neural = _said(known, rules, floor=_last(known))
+    # While few chunks have a neural vector, the best of them need not be good: they count as far as they are many.
+    neural_share = rules.neural_share * len(known) / len(pool)
     for candidate in pool:
-        candidate.score = (1 - dense_share) * by_words[candidate.lexical] + dense_share * by_meaning[candidate.dense]
+        meaning = by_meaning[candidate.dense]
+        if candidate.neural is not None:
+            meaning += neural_share * (by_neural[candidate.neural] - meaning)
+        candidate.score = (1 - dense_share) * by_words[candidate.lexical] + dense_share * meaning
+
+
+def _last(cosines: Sequence[float]) -> float:
+    return min((cosine for cosine in cosines if cosine > 0), default=0.0)
 
 
 def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> dict[float, float]:

@@ -13,7 +13,9 @@ from impetus.domain.types import EngineStatus, Health, ModelState, Problem, Scan
 from impetus.errors import EngineStopped, ImpetusError, ModelError, NotFound
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
+from impetus.services.filling import filling_state
 from impetus.services.models import ModelRole, Models
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
 from impetus.services.root_index import RootIndex
@@ -34,6 +36,7 @@ class Parts:
     watcher: Watcher | None
     models: Models
     repository_for: Callable[[Path], Repository]
+    neural: Neural | None = None
     problem_sources: tuple[ProblemSource, ...] = ()  # adapters that say when they are degraded
 
 
@@ -47,7 +50,7 @@ class Engine:
         self._listeners: list[Callable[[EngineStatus], None]] = []
         self._telling: asyncio.TimerHandle | None = None
         self._closed = False
-        self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale)
+        self.retriever = Retriever(self._repository_of, parts.files, parts.embedder, self._note_stale, parts.neural)
         self.assistant = Assistant(self.retriever, parts.models, settings.chat, parts.files)
         self.completer = Completer(parts.models, self.retriever, settings.completion)
 
@@ -75,6 +78,7 @@ class Engine:
                 self._parts.watcher if self.settings.index.watch else None,
                 self.settings.index,
                 self._changed,
+                self._parts.neural,
             )
             repository.users += 1
             try:
@@ -85,6 +89,8 @@ class Engine:
                 raise
             if self.settings.index.enable:
                 index.start()
+            elif index.filling is not None:
+                await index.filling.measure()
         index.users += 1
         index.open_first = first
 
@@ -170,6 +176,7 @@ class Engine:
         models = (
             *self._parts.models.states(),
             ModelState("embedding", self._parts.embedder.id, "ready"),
+            *self._neural_state(),
         )
         failed = [i for i in indexes if i.phase == "failed"]
         broken = [m for m in models if m.state in ("failed", "missing")]
@@ -186,6 +193,17 @@ class Engine:
             return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
         files = sum(i.files for i in indexes)
         return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)
+
+    def _neural_state(self) -> tuple[ModelState, ...]:
+        if self._parts.neural is None:
+            return ()
+        fillings = [index.filling.filled for index in self._indexes.values() if index.filling is not None]
+        return (filling_state(self._parts.neural.id, self._parts.neural.failure, fillings),)
+
+    def touch(self) -> None:
+        """Somebody types: work in the background waits."""
+        if self._parts.neural is not None:
+            self._parts.neural.touch()
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Call `listener` on the event loop after changes, throttled; returns what ends it."""
@@ -224,6 +242,8 @@ class Engine:
             self._telling.cancel()
         for index in self._indexes.values():
             await index.close()
+        if self._parts.neural is not None:
+            self._parts.neural.close()
         await self._parts.models.close()
         for repository in self._repositories.values():
             await repository.close()
