@@ -14,17 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from impetus.adapters.chroma_index import ChromaServer, EmbeddedIndex, ServerIndex
+from impetus.adapters.chroma_index import ChromaServer, EmbeddedIndex, LargeIndex
 from impetus.adapters.vector_segment import VectorSegment
 from impetus.domain.ports import Vectors
 from impetus.domain.types import Problem
 from impetus.errors import IndexFailed
-
-T = TypeVar("T")
 
 #: Above so many numbers the segment is moved: exact search over 16k rows of 256 takes about 2 ms.
 SEGMENT_NUMBERS = 16_384 * 256
@@ -60,9 +57,13 @@ class ChromaStore:
         self._emptying = False
         self._retry_at = 0.0
         self._problems: tuple[Problem, ...] = ()
-        self._index = (
-            ServerIndex(server, subject, embedder_id) if server else EmbeddedIndex(folder / "chroma", embedder_id)
-        )
+        self._index: LargeIndex
+        if server is None:
+            self._index = EmbeddedIndex(folder / "chroma", embedder_id)
+        else:
+            from impetus.adapters.chroma_server import ServerIndex  # httpx is slow to import and seldom needed
+
+            self._index = ServerIndex(server, subject, embedder_id)
         folder.mkdir(parents=True, exist_ok=True)
         self._segment = VectorSegment(folder / "vectors.sqlite", embedder_id, dimensions, read_only=read_only)
         self._segment.keep_to(self._index.key)
@@ -96,7 +97,7 @@ class ChromaStore:
         unknown = sorted(self._segment.missing(ids))
         with self._lock:
             if unknown and not self._closed and self._open():
-                self._segment.add_moved(sorted(self._try(lambda: self._index.held(unknown)) or ()))
+                self._try(lambda: self._segment.add_moved(sorted(self._index.held(unknown))))
 
     def ids(self) -> set[str]:
         return self._segment.ids()
@@ -124,7 +125,7 @@ class ChromaStore:
                 return False
             ids, vectors = self._segment.oldest(_STEP)
             # Chroma first, then the mark: a crash between the two only repeats an upsert.
-            if not self._open() or self._try(lambda: (self._index.upsert(ids, vectors), True)) is None:
+            if not self._open() or not self._try(lambda: self._index.upsert(ids, vectors)):
                 return False
             self._segment.moved(ids)
             return True
@@ -189,25 +190,25 @@ class ChromaStore:
         expected = self._segment.in_chroma()
         return sorted(set(expected) - self._index.held(expected))
 
-    def _try(self, work: Callable[[], T]) -> T | None:
-        """One call into Chroma, None when it failed."""
+    def _try(self, work: Callable[[], object]) -> bool:
+        """One call into Chroma; whether it went well."""
         try:
-            return work()
+            work()
         except Exception as error:
             self._failed(error)
-            return None
+            return False
+        return True
 
     def _failed(self, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
-        if isinstance(self._index, ServerIndex):
-            self._index.close()
+        self._index.discard()
+        if self._index.shared:
             self._retry_at = self._clock() + _AGAIN_S
             self._say(
                 f"The Chroma server at {self._index.place} cannot be used ({reason}); what it holds is found again "
                 "once it is back. Start it, or change index.chroma_url"
             )
             return
-        self._index.discard()
         self._segment.remove(self._segment.in_chroma())
         self._say(f"The vector index could not be read and is being built anew ({reason})")
         try:

@@ -69,9 +69,7 @@ class OpenStore:
             self.reader = SqliteCatalogReader(folder / CATALOG)
             open_vectors = partial(ChromaStore, read_only=not self.owned, server=server, subject=subject or folder.name)
             self.vectors = open_vectors(folder, embedder.id, embedder.dimensions)
-            self.neural = (
-                open_vectors(folder / _NEURAL, neural.id, neural.dimensions) if neural is not None else None
-            )
+            self.neural = open_vectors(folder / _NEURAL, neural.id, neural.dimensions) if neural is not None else None
         except BaseException:
             self._lock.release()
             raise
