@@ -44,7 +44,7 @@ class Neural:
         quiet: float = QUIET_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._deadline = deadline
         self._quiet = quiet
         self._clock = clock
@@ -60,7 +60,7 @@ class Neural:
 
     @property
     def id(self) -> str:
-        return self._embedder.id
+        return self.embedder.id
 
     @property
     def failure(self) -> str:
@@ -88,7 +88,7 @@ class Neural:
 
     def _query(self, text: str) -> Vectors | None:
         try:
-            vector = self._embedder.embed_query(text)
+            vector = self.embedder.embed_query(text)
         except ImpetusError as error:
             self._fail(error)
             self._failed_at = self._clock()
@@ -117,7 +117,7 @@ class Neural:
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Raises ModelError. One batch of all roots at a time."""
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._chunks, self._embedder.embed, texts)
+            work = asyncio.get_running_loop().run_in_executor(self._chunks, self.embedder.embed, texts)
         except RuntimeError as error:
             raise EngineStopped("Impetus is shutting down") from error
         try:
@@ -142,7 +142,7 @@ class Neural:
         """Running work is left to end by itself."""
         for pool in (self._queries, self._chunks):
             pool.shutdown(wait=False, cancel_futures=True)
-        end: Any = getattr(self._embedder, "close", None)
+        end: Any = getattr(self.embedder, "close", None)
         if end is not None:
             end()
 
