@@ -22,7 +22,8 @@ class Rules:
     fusion_constant: float = 30.0  # k of reciprocal rank fusion: larger flattens
     dense_share: float = 0.4  # weight of meaning against words in the fusion of prose
     dense_share_symbol: float = 0.3  # … and of symbols, paths and errors, where spelling decides
-    neural_share: float = 0.5  # of meaning, once every candidate has a neural vector; the static one has the rest
+    neural_share: float = 0.75  # of meaning in prose, once all candidates have a neural vector; the rest is static
+    neural_lift: float = 0.15  # what meaning then weighs more
     lead: float = 0.5  # share of the fusion that looks at scores instead of ranks: a clear lead counts
     # boosts
     definition: float = 1.0  # the passage defines a name that stands in the query
@@ -51,11 +52,7 @@ class Rules:
 
     def words_alone(self) -> "Rules":
         """The same rules over the lexical search only."""
-        return replace(self, dense_share=0.0, dense_share_symbol=0.0)
-
-    def static_alone(self) -> "Rules":
-        """The same rules without neural vectors."""
-        return replace(self, neural_share=0.0)
+        return replace(self, dense_share=0.0, dense_share_symbol=0.0, neural_lift=0.0)
 
     def meaning_alone(self) -> "Rules":
         """The same rules over the vectors only."""
@@ -63,7 +60,7 @@ class Rules:
 
 
 FACTORS = frozenset({"tests", "examples", "generated", "declarations", "prose", "repeat"})
-_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "neural_share", "floor"})
+_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "neural_lift", "floor"})
 #: Rules that can be switched off one by one; the rest are settings of the fusion.
 SWITCHES = tuple(rule.name for rule in fields(Rules) if rule.name not in _FUSION)
 DEFAULT_RULES = Rules()
@@ -145,7 +142,9 @@ def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
     known = [candidate.neural for candidate in pool if candidate.neural is not None]
     by_neural = _said(known, rules, floor=_last(known))
     # While few chunks have a neural vector, the best of them need not be good: they count as far as they are many.
-    neural_share = rules.neural_share * len(known) / len(pool)
+    coverage = 0.0 if spelled else len(known) / len(pool)
+    neural_share = rules.neural_share * coverage
+    dense_share = min(1.0, dense_share + (rules.neural_lift if neural_share else 0.0) * coverage)
     for candidate in pool:
         meaning = by_meaning[candidate.dense]
         if candidate.neural is not None:

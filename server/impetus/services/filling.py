@@ -48,7 +48,7 @@ def filling_state(model: str, failure: str, filled: Sequence[Filled]) -> ModelSt
     if failure:
         return ModelState("embedding", model, "failed", f"{failure}; {counted} have a vector")
     if done >= total:
-        return ModelState("embedding", model, "ready", f"{total:,} chunks" if total else "")
+        return ModelState("embedding", model, "ready", f"{total:,} chunk{'s' * (total != 1)}" if total else "")
     rate = max(one.rate for one in filled)
     if not rate:
         return ModelState("embedding", model, "filling", counted)
