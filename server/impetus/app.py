@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from impetus import config
 from impetus.adapters import store
@@ -28,13 +28,16 @@ from impetus.services.neural import Neural
 from impetus.services.repository import Repository, Store
 from impetus.services.scheduler import ModelThread
 
+if TYPE_CHECKING:
+    from impetus.adapters.local_embedder import Backend
+
 _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m"
 
 
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
     """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
-    neural, said = _neural(settings.embedding)
+    neural, said = _neural(settings.embedding, home or config.home())
     files, watcher = Disk(settings.index), WatchfilesWatcher()
     parts = Parts(
         files=files,
@@ -103,7 +106,7 @@ def _remote_model(settings: ChatSettings | CompletionSettings, role: Literal["ch
     return RemoteGenerator(settings.base_url, settings.model, _key(settings.api_key_env), setting=role)
 
 
-def _neural(settings: EmbeddingSettings) -> tuple[Embedder | None, list[str]]:
+def _neural(settings: EmbeddingSettings, home: Path) -> tuple[Embedder | None, list[str]]:
     """The neural embedder, if one is configured, and why it cannot be used."""
     if not settings.model:
         return None, ["embedding.base_url has no effect without embedding.model"] if settings.base_url else []
@@ -125,9 +128,20 @@ def _neural(settings: EmbeddingSettings) -> tuple[Embedder | None, list[str]]:
 
     try:
         folder = Path(settings.model).expanduser()
-        return LocalEmbedder(folder, query_prefix=query_prefix, document_prefix=document_prefix), []
+        compute = _compute(settings, home)
+        return LocalEmbedder(folder, compute, query_prefix=query_prefix, document_prefix=document_prefix), []
     except ModelError as error:
         return None, [f"{error}. Static vectors are used alone"]
+
+
+def _compute(settings: EmbeddingSettings, home: Path) -> "Backend":
+    if settings.compute == "neural-engine":
+        from impetus.adapters import coreml_embedder
+
+        return coreml_embedder.backend(home / "coreml")
+    from impetus.adapters import numpy_encoder
+
+    return numpy_encoder.backend
 
 
 def _chroma_server(settings: IndexSettings) -> ChromaServer | None:

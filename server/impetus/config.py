@@ -74,6 +74,9 @@ class EmbeddingSettings(_Section):
     )
     base_url: str = Field("", description="Base URL of an OpenAI-compatible server that has /embeddings.")
     api_key_env: str = Field("", description="Environment variable that holds the key for `embedding.base_url`.")
+    compute: Literal["cpu", "neural-engine"] = Field(
+        "cpu", description="What computes a model from a folder. The Neural Engine needs a Mac."
+    )
     dimensions: int = Field(0, ge=0, le=8192, description="Shorter vectors, from a server that can cut them; 0: whole.")
     query_prefix: str = Field("auto", description="Text put before a query; `auto` knows it by the model's name.")
     document_prefix: str = Field("auto", description="Text put before what is indexed; `auto` as above.")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support import coreml
 from tests.support.embedder import HashEmbedder
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.minilm import minilm_folder
 from tests.support.tiny_encoder import write_encoder
 
+from impetus.adapters import coreml_embedder, mlx_encoder
 from impetus.adapters.local_embedder import LocalEmbedder
 from impetus.adapters.remote_embedder import RemoteEmbedder
 from impetus.adapters.static_embedder import StaticEmbedder
@@ -24,7 +26,13 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(params=["fake", "static", "bert", "nomic_bert", "cls", "minilm", "remote"])
+@pytest.fixture(scope="module")
+def coreml_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package is built by the first test that needs it."""
+    return tmp_path_factory.mktemp("coreml")
+
+
+@pytest.fixture(params=["fake", "static", "bert", "nomic_bert", "cls", "minilm", "mlx", "coreml", "remote"])
 def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
     match request.param:
         case "fake":
@@ -35,6 +43,12 @@ def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedde
             yield LocalEmbedder(minilm_folder())
         case "cls":
             yield LocalEmbedder(write_encoder(tmp_path, pooling="cls"))
+        case "mlx":
+            yield LocalEmbedder(write_encoder(tmp_path, "nomic_bert"), mlx_encoder.backend)
+        case "coreml":
+            cache = request.getfixturevalue("coreml_cache")
+            folder = write_encoder(tmp_path, "nomic_bert")
+            yield LocalEmbedder(folder, coreml_embedder.backend(cache, buckets=(64,), load=coreml.load))
         case "remote":
             server = EmbeddingServer(LocalEmbedder(write_encoder(tmp_path)))
             remote = RemoteEmbedder(server.url, "m")

@@ -20,6 +20,7 @@ BENCHES = {
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",
     "bench_embedder": "chunks and queries a second of the static embedder",
+    "coreml": "an encoder on the Neural Engine: agreement with float32, and on a Mac time and placement",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 

@@ -1,29 +1,41 @@
-"""A neural embedder on this machine's CPU: an encoder's folder, its tokenizer and numpy.
+"""A neural embedder on this machine: an encoder's folder, its tokenizer, and whatever computes it.
 
-It takes one core: it works in the background, and threads of a BLAS that share a busy machine wait for each other (four
-times as long for a query on two cores under load).
+All backends of one folder give one vector space, so they share the folder's id and may take each other's place.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from impetus.adapters import numpy_encoder
-from impetus.adapters.encoder_folder import Encoder, EncoderFolder, Tokens
+from impetus.adapters.encoder_folder import EncoderFolder, Tokens
 from impetus.domain.ports import Vectors
 from impetus.domain.prefixes import AUTO
 
+#: Rows of token ids to unit vectors, (rows, width) float32.
+Encode = Callable[[Sequence[Sequence[int]]], Vectors]
+#: Loads what it computes with. Raises ModelError.
+Backend = Callable[[EncoderFolder], Encode]
+
 
 class LocalEmbedder:
-    """Implements `Embedder`. Weights are read by the first text. Safe to use from several threads."""
+    """Implements `Embedder`. Weights are read by the first text. As safe to use from several threads as its backend."""
 
-    def __init__(self, folder: Path, *, query_prefix: str = AUTO, document_prefix: str = AUTO) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        backend: Backend = numpy_encoder.backend,
+        *,
+        query_prefix: str = AUTO,
+        document_prefix: str = AUTO,
+    ) -> None:
         self._folder = EncoderFolder(folder, query_prefix, document_prefix)
+        self._backend = backend
         self._lock = threading.Lock()
-        self._loaded: tuple[Encoder, Tokens] | None = None
+        self._loaded: tuple[Encode, Tokens] | None = None
 
     @property
     def id(self) -> str:
@@ -47,21 +59,11 @@ class LocalEmbedder:
     def _embed(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimensions), np.float32)
-        encoder, tokens = self._load()
-        return numpy_encoder.encode(encoder, tokens.encode(texts), self._folder.pooling)
+        encode, tokens = self._load()
+        return encode(tokens.encode(texts))
 
-    def _load(self) -> tuple[Encoder, Tokens]:
+    def _load(self) -> tuple[Encode, Tokens]:
         with self._lock:
             if self._loaded is None:
-                _use_one_core()
-                self._loaded = self._folder.load(), self._folder.tokenizer()
+                self._loaded = self._backend(self._folder), self._folder.tokenizer()
             return self._loaded
-
-
-def _use_one_core() -> None:
-    """Of numpy's own BLAS alone: another one in this process belongs to a model runtime."""
-    from threadpoolctl import ThreadpoolController
-
-    for library in ThreadpoolController().lib_controllers:
-        if "numpy" in library.filepath:
-            library.set_num_threads(1)
