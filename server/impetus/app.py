@@ -6,9 +6,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from impetus import config
 from impetus.adapters import mlx_loader, store
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.disk import Disk
 from impetus.adapters.git_history import GitHistory
 from impetus.adapters.machine_power import MachinePower
@@ -17,17 +19,22 @@ from impetus.adapters.sqlite_keys import SqliteKeyStore
 from impetus.adapters.sqlite_tallies import SqliteTallyStore
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.adapters.watchfiles_watcher import WatchfilesWatcher
-from impetus.config import ChatSettings, CompletionSettings, IndexSettings, Settings
+from impetus.config import ChatSettings, CompletionSettings, EmbeddingSettings, IndexSettings, Settings
 from impetus.domain.feedback import TallyStore
 from impetus.domain.ports import Embedder
 from impetus.domain.types import Problem
+from impetus.errors import ModelError
 from impetus.services.background import Background
 from impetus.services.engine import Engine, Parts
 from impetus.services.evaluation_history import History
 from impetus.services.keys import Keys
 from impetus.services.models import ModelRole, Models, RemoteModel
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository, Store
 from impetus.worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from impetus.adapters.local_embedder import Backend
 
 _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m"
 
@@ -35,6 +42,7 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
     """An engine whose state lies under `home`, by default `config.home()`."""
     embedder = StaticEmbedder()
+    neural, said = _neural(settings.embedding, home or config.home())
     files, watcher = _Disks(), WatchfilesWatcher()
     parts = Parts(
         files_for=files.under,
@@ -43,10 +51,11 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
         watcher=watcher,
         models=_models(settings),
         tallies=SqliteTallyStore((home or config.home()) / "stats.sqlite"),
-        repository_for=partial(_repository, home or config.home(), embedder),
+        repository_for=partial(_repository, home or config.home(), embedder, neural, _chroma_server(settings.index)),
+        neural=Neural(neural) if neural is not None else None,
         problem_sources=(files, watcher),
     )
-    return Engine(settings, parts, problems)
+    return Engine(settings, parts, (*problems, *said))
 
 
 def open_history(directory: Path) -> History:
@@ -64,15 +73,17 @@ def open_tallies() -> TallyStore:
     return SqliteTallyStore(config.home() / "stats.sqlite")
 
 
-def _repository(home: Path, embedder: Embedder, root: Path) -> Repository:
+def _repository(
+    home: Path, embedder: Embedder, neural: Embedder | None, server: ChromaServer | None, root: Path
+) -> Repository:
     folder = store.folder_for(home, root)
 
     def open_store(fresh: bool) -> Store:
         if fresh:
             store.delete(folder)
-        opened = store.OpenStore(folder, embedder)
+        opened = store.OpenStore(folder, embedder, neural=neural, server=server, subject=store.subject_of(root))
         return Store(
-            opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close, opened.ownable
+            opened.reader, opened.writer, opened.vectors, opened.problems, opened.close, opened.ownable, opened.neural
         )
 
     return Repository(folder.name, open_store)
@@ -109,6 +120,48 @@ def _remote_model(role: ModelRole, settings: ChatSettings | CompletionSettings) 
     from impetus.adapters.remote_generator import RemoteGenerator  # httpx is slow to import and seldom needed
 
     return RemoteGenerator(settings.base_url, settings.model, _key(settings.api_key_env), setting=role)
+
+
+def _neural(settings: EmbeddingSettings, home: Path) -> tuple[Embedder | None, list[str]]:
+    """The neural embedder, if one is configured, and why it cannot be used."""
+    if not settings.model:
+        return None, ["embedding.base_url has no effect without embedding.model"] if settings.base_url else []
+    query_prefix, document_prefix = settings.query_prefix, settings.document_prefix
+    if settings.base_url:
+        from impetus.adapters.remote_embedder import RemoteEmbedder
+
+        key = _key(settings.api_key_env)
+        remote = RemoteEmbedder(
+            settings.base_url,
+            settings.model,
+            key,
+            dimensions=settings.dimensions,
+            query_prefix=query_prefix,
+            document_prefix=document_prefix,
+        )
+        return remote, []
+    from impetus.adapters.local_embedder import LocalEmbedder
+
+    try:
+        folder = Path(settings.model).expanduser()
+        compute = _compute(settings, home)
+        return LocalEmbedder(folder, compute, query_prefix=query_prefix, document_prefix=document_prefix), []
+    except ModelError as error:
+        return None, [f"{error}. Static vectors are used alone"]
+
+
+def _compute(settings: EmbeddingSettings, home: Path) -> "Backend":
+    if settings.compute == "neural-engine":
+        from impetus.adapters import coreml_embedder
+
+        return coreml_embedder.backend(home / "coreml")
+    from impetus.adapters import numpy_encoder
+
+    return numpy_encoder.backend
+
+
+def _chroma_server(settings: IndexSettings) -> ChromaServer | None:
+    return ChromaServer(settings.chroma_url, _key(settings.chroma_key_env)) if settings.chroma_url else None
 
 
 def _key(variable: str) -> str:

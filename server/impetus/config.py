@@ -32,6 +32,12 @@ class IndexSettings(_Section):
     keep_unused_days: float = Field(
         14, ge=0, description="How long contents that no branch or worktree uses stay in the index."
     )
+    chroma_url: str = Field(
+        "",
+        description="Address of a Chroma server, for example http://127.0.0.1:8000, for large or shared indexes. "
+        "Empty: Chroma inside this process.",
+    )
+    chroma_key_env: str = Field("", description="Environment variable that holds the key for `index.chroma_url`.")
 
 
 class SearchSettings(_Section):
@@ -78,6 +84,22 @@ class ModelsSettings(_Section):
     )
 
 
+class EmbeddingSettings(_Section):
+    model: str = Field(
+        "",
+        description="Folder of a BERT or nomic-bert encoder, or the model's name at `embedding.base_url`. Its vectors "
+        "are made in the background and join the static ones. Empty: static vectors alone.",
+    )
+    base_url: str = Field("", description="Base URL of an OpenAI-compatible server that has /embeddings.")
+    api_key_env: str = Field("", description="Environment variable that holds the key for `embedding.base_url`.")
+    compute: Literal["cpu", "neural-engine"] = Field(
+        "cpu", description="What computes a model from a folder. The Neural Engine needs a Mac."
+    )
+    dimensions: int = Field(0, ge=0, le=8192, description="Shorter vectors, from a server that can cut them; 0: whole.")
+    query_prefix: str = Field("auto", description="Text put before a query; `auto` knows it by the model's name.")
+    document_prefix: str = Field("auto", description="Text put before what is indexed; `auto` as above.")
+
+
 class HttpSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to bind. Anything but loopback needs `http.require_key`.")
     port: int = Field(8551, ge=0, le=65535, description="Port to bind; 0 picks a free one.")
@@ -107,6 +129,7 @@ class Settings(_Section):
     chat: ChatSettings = ChatSettings()
     completion: CompletionSettings = CompletionSettings()
     models: ModelsSettings = ModelsSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     engine: EngineSettings = EngineSettings()
@@ -116,7 +139,7 @@ class Settings(_Section):
 Layer = Mapping[str, Any]
 
 #: What belongs to the engine that all windows share; an editor cannot set it for itself.
-ENGINE_SECTIONS = frozenset({"http", "log", "engine", "models"})
+ENGINE_SECTIONS = frozenset({"http", "log", "engine", "models", "embedding"})
 
 #: Settings whose bad values must stop the program rather than fall back.
 STRICT_SECTIONS = frozenset({"http"})

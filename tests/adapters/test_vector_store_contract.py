@@ -1,4 +1,4 @@
-"""One suite for every `VectorStore`: the fake, the segment alone, and Chroma behind the segment."""
+"""One suite for every `VectorStore`: the fake, the segment alone, Chroma behind it in a folder and on a server."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.chroma_server import ChromaProcess
 from tests.support.vectors import MemoryVectorStore
 
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.chroma_store import ChromaStore
 from impetus.domain.ports import Vectors, VectorStore
 
@@ -28,14 +30,25 @@ def settle(store: VectorStore) -> None:
         pass
 
 
-@pytest.fixture(params=["fake", "segment", "chroma"])
+@pytest.fixture(scope="module")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaProcess]:
+    process = ChromaProcess(tmp_path_factory.mktemp("chroma"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture(params=["fake", "segment", "chroma", "server"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
     if request.param == "fake":
         yield MemoryVectorStore()
         return
     limit = 1_000_000 if request.param == "segment" else 20
-    made = ChromaStore(tmp_path, "test", DIMENSIONS, segment_limit=limit)
+    server = None
+    if request.param == "server":
+        server = ChromaServer(request.getfixturevalue("chroma").url)
+    made = ChromaStore(tmp_path, "test", DIMENSIONS, segment_limit=limit, server=server, subject=str(tmp_path))
     yield made
+    assert made.problems() == ()
     made.close()
 
 
@@ -100,6 +113,16 @@ def test_empty_store_answers(store: VectorStore) -> None:
     assert store.search(vectors(1)[0], 5) == []
     assert store.missing(names(1)) == set(names(1))
     assert not store.settle()
+
+
+def test_counts_what_is_not_missing(store: VectorStore) -> None:
+    store.add(["empty"], np.zeros((1, DIMENSIONS), np.float32))
+    store.add(names(60), vectors(60))
+    settle(store)
+    store.add(names(9, 55), vectors(9, 1))
+    assert len(store) == 65
+    store.remove([*names(3), *names(1, 63), "unknown"])
+    assert len(store) == 61 == len(store.ids())
 
 
 # -- what only the real one can show ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ BENCHES = {
     "serving": "tokens a second and time to the first token of a local model, beside mlx_lm.server",
     "engine": "start of a window, memory of the engine and its windows, status while it works",
     "soak": "edits, questions, completions, branch switches and kills for as long as you like",
+    "coreml": "an encoder on the Neural Engine: agreement with float32, and on a Mac time and placement",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 

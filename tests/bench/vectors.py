@@ -1,69 +1,142 @@
-"""Vectors alone: fill a store with synthetic ones, move them into Chroma, and measure queries, memory, disk, restart.
+"""Vectors alone: fill a store with synthetic ones, move them into Chroma, and measure what it costs and what it finds.
 
-python -m tests.bench.vectors --count 100000
+    python -m tests.bench.vectors --count 100000
+    python -m tests.bench.vectors --count 1000000 --server         # on a `chroma run` process
+    python -m tests.bench.vectors --count 100000 --neighbors 32 --ef-search 100 200 400
+
+Recall is the share of the ten nearest by exact search that are among the first ten found; queries ask for 150, as the
+retriever does. Vectors are clustered as those of code are; uniform ones would be the worst case of any index.
 """
 
 import argparse
+import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from tests.bench.figures import disk_mb, rss_mb, spread
+from tests.support.chroma_server import ChromaProcess
 
+from impetus.adapters import chroma_index
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.chroma_store import ChromaStore
 from impetus.domain.ports import Vectors
 
-_DIMENSIONS = 256
 _PART = 10_000
+_QUERIES = 200
+_NEAREST = 10
+_ASKED = 150
 
 
-def clustered(random: np.random.Generator, centers: Vectors, count: int) -> Vectors:
-    """Unit vectors around some centers, as those of code are; uniform ones would be the worst case of any index."""
-    made = centers[random.integers(0, len(centers), count)]
-    made = made + random.standard_normal((count, _DIMENSIONS)).astype(np.float32)
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+class Synthetic:
+    """The same vectors in each run, made part by part; remembers what exact search finds for its queries."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._random = np.random.default_rng(1)
+        self._centers = self._random.standard_normal((500, dimensions)).astype(np.float32)
+        self.queries = self.make(_QUERIES)
+        self._best = np.full((_QUERIES, 0), 0.0, np.float32)
+        self._ids = np.zeros((_QUERIES, 0), np.int64)
+
+    def make(self, count: int) -> Vectors:
+        made = self._centers[self._random.integers(0, len(self._centers), count)]
+        made = made + self._random.standard_normal(made.shape).astype(np.float32)
+        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+    def part(self, first: int, count: int) -> tuple[list[str], Vectors]:
+        made = self.make(count)
+        scores = np.concatenate([self._best, self.queries @ made.T], axis=1)
+        numbers = np.broadcast_to(np.arange(first, first + count), (_QUERIES, count))
+        ids = np.concatenate([self._ids, numbers], axis=1)
+        best = np.argpartition(-scores, _NEAREST, axis=1)[:, :_NEAREST]
+        self._best, self._ids = np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
+        return [name(number) for number in range(first, first + count)], made
+
+    def recall(self, found: Sequence[Sequence[str]]) -> float:
+        hits = [len({name(i) for i in exact} & set(ids)) for exact, ids in zip(self._ids, found, strict=True)]
+        return sum(hits) / (_NEAREST * _QUERIES)
 
 
-def measure(folder: Path, count: int) -> None:
-    random = np.random.default_rng(1)
-    centers = random.standard_normal((500, _DIMENSIONS)).astype(np.float32)
-    queries = clustered(random, centers, 200)
-    store = ChromaStore(folder, "bench", _DIMENSIONS)
-    started = time.perf_counter()
-    for first in range(0, count, _PART):
-        part = clustered(random, centers, min(_PART, count - first))
-        store.add([f"{number:032x}" for number in range(first, first + len(part))], part)
+def name(number: int) -> str:
+    return f"{number:032x}"
+
+
+def measure(folder: Path, arguments: argparse.Namespace, process: ChromaProcess | None) -> None:
+    server = ChromaServer(process.url, timeout_s=120) if process else None
+    data = Synthetic(arguments.dimensions)
+    store = ChromaStore(folder, "bench", arguments.dimensions, server=server)
+    busy = 0.0
+    for first in range(0, arguments.count, _PART):
+        ids, part = data.part(first, min(_PART, arguments.count - first))
+        started = time.perf_counter()
+        store.add(ids, part)
         while store.settle():
             pass
-        if (first + len(part)) % 100_000 == 0:
-            _report(store, queries, first + len(part), time.perf_counter() - started)
-    if count % 100_000:
-        _report(store, queries, count, time.perf_counter() - started)
+        busy += time.perf_counter() - started
+        count = first + len(part)
+        if count % 100_000 == 0 or count == arguments.count:
+            _report(store, data, count, busy, process)
     store.close()
-    started = time.perf_counter()
-    again = ChromaStore(folder, "bench", _DIMENSIONS)
-    again.search(queries[0], 150)
-    print(f"opened and first query {time.perf_counter() - started:.1f} s, disk {disk_mb(folder):,.0f} MB")
-    again.close()
-
-
-def _report(store: ChromaStore, queries: Vectors, count: int, seconds: float) -> None:
-    times = []
-    for query in queries:
+    for ef_search in arguments.ef_search:
+        chroma_index.HNSW["ef_search"] = ef_search
+        _modify(folder, process, ef_search)
+        again = ChromaStore(folder, "bench", arguments.dimensions, server=server)
         started = time.perf_counter()
-        store.search(query, 150)
+        again.search(data.queries[0], _ASKED)
+        opened = time.perf_counter() - started
+        print(f"ef_search {ef_search}: first query {opened:.1f} s  {_ask(again, data)}", flush=True)
+        again.close()
+    print(f"disk {disk_mb(folder):,.0f} MB")
+
+
+def _report(store: ChromaStore, data: Synthetic, count: int, seconds: float, process: ChromaProcess | None) -> None:
+    memory = f"rss {rss_mb():,.0f} MB" + (f" and server {_rss_of(process.pid):,.0f} MB" if process else "")
+    print(f"{count:9,} vectors  settled {count / seconds:6,.0f}/s  {_ask(store, data)}  {memory}", flush=True)
+
+
+def _ask(store: ChromaStore, data: Synthetic) -> str:
+    times, found = [], []
+    for query in data.queries:
+        started = time.perf_counter()
+        hits = store.search(query, _ASKED)
         times.append(time.perf_counter() - started)
-    rate = count / seconds
-    print(f"{count:9,} vectors  settled {rate:6,.0f}/s  query {spread(times)}  rss {rss_mb():,.0f} MB", flush=True)
+        found.append([key for key, _ in hits[:_NEAREST]])
+    return f"query {spread(times)}  recall@10 {data.recall(found):.3f}"
+
+
+def _modify(folder: Path, process: ChromaProcess | None, ef_search: int) -> None:
+    import chromadb
+
+    if process:
+        client = chromadb.HttpClient(port=int(process.url.rpartition(":")[2]))
+    else:
+        client = chromadb.PersistentClient(str(folder / "chroma"))
+    for collection in client.list_collections():
+        collection.modify(configuration={"hnsw": {"ef_search": ef_search}})
+    client.close()
+
+
+def _rss_of(pid: int) -> float:
+    return float(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])) / 1e3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--dimensions", type=int, default=384)
+    parser.add_argument("--server", action="store_true", help="on a `chroma run` process that is started for this")
+    parser.add_argument("--neighbors", type=int, default=chroma_index.HNSW["max_neighbors"], help="M of the graph")
+    parser.add_argument("--ef-search", type=int, nargs="*", default=[], help="also ask with these")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), arguments.count)
+    chroma_index.HNSW["max_neighbors"] = arguments.neighbors
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        process = ChromaProcess(Path(folder, "server")) if arguments.server else None
+        if process:
+            stack.callback(process.stop)
+        measure(Path(folder), arguments, process)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ def candidate(
     start: int = 0,
     users: int = 0,
     nearness: float = 0.0,
+    neural: float | None = None,
 ) -> Candidate:
     chunk = Chunk(f"{path}:{start}", start, start + 100, start + 1, start + 10, scope=scope, symbols=symbols)
     placed = Placed(Path("/root"), path, language, FileState(1, 1, "b"), chunk, users)
-    return Candidate(placed, lexical, dense, nearness)
+    return Candidate(placed, lexical, dense, nearness, neural)
 
 
 def order(query: str, *candidates: Candidate, rules: Rules = DEFAULT_RULES, per_file: int = 2) -> list[str]:
@@ -87,7 +88,7 @@ def test_rule_decides_a_close_call_and_nothing_when_off(
 
 
 def test_every_rule_is_tested() -> None:
-    below = {"lead", "coherence", "doubt", "repeat"}
+    below = {"lead", "coherence", "doubt", "repeat", "neural_share"}
     assert {pair[0] for pair in RULES_AND_PAIRS} | below == set(SWITCHES)
 
 
@@ -214,3 +215,29 @@ def test_asking_for_few_gives_the_first_of_many(pool: list[Candidate], query: st
         return [(one.placed.path, one.placed.chunk.start, round(one.score, 9)) for one in found]
 
     assert ranked(limit) == ranked(1_000)[:limit]
+
+
+def test_neural_vectors_decide_where_they_are() -> None:
+    near = candidate("near.py", lexical=2, dense=0.4, neural=0.7)
+    far = candidate("far.py", lexical=2, dense=0.5, neural=0.2)
+    assert order("how are retries delayed", far, near)[0] == "near.py"
+    assert order("how are retries delayed", far, near, rules=DEFAULT_RULES.without("neural_share"))[0] == "far.py"
+
+
+def test_of_a_name_spelling_decides_and_not_neural_vectors() -> None:
+    near = candidate("near.py", lexical=2, dense=0.4, neural=0.7)
+    far = candidate("far.py", lexical=2, dense=0.5, neural=0.2)
+    assert order("RetryPolicy", far, near)[0] == "far.py"
+
+
+def test_the_first_chunks_with_neural_vectors_do_not_push_others_down() -> None:
+    best = candidate("best.py", lexical=3, dense=0.6)
+    others = [candidate(f"other{number}.py", lexical=1, dense=0.3 + number / 1000) for number in range(20)]
+    filled = candidate("filled.py", lexical=1, dense=0.3, neural=0.4)
+    assert order("how are retries delayed", *others, filled, best)[0] == "best.py"
+
+
+def test_without_neural_vectors_nothing_changes() -> None:
+    pool = [candidate(f"f{number}.py", lexical=number % 5, dense=number / 20) for number in range(10)]
+    scores = [c.score for c in rank(parse("some prose"), pool, DEFAULT_RULES)]
+    assert scores == [c.score for c in rank(parse("some prose"), pool, DEFAULT_RULES.without("neural_share"))]

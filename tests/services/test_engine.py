@@ -1,13 +1,16 @@
-"""The engine's folders: what it keeps of one that cannot be opened."""
+"""The engine's folders, and what its status says of the embedders."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from tests.support.tiny_encoder import write_encoder
 
 from impetus.app import create_engine
 from impetus.config import resolve
-from impetus.domain.types import Health
+from impetus.domain.types import Health, SearchQuery
 from impetus.errors import IndexFailed, NotFound
+from impetus.services.session import Session
 
 
 async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -27,4 +30,75 @@ async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_pat
         await engine.index(root).idle()
         assert engine.status().indexes[0].phase == "ready"
     finally:
+        await engine.close()
+
+
+async def test_a_neural_embedder_joins_behind_and_its_state_is_shown(tmp_path: Path) -> None:
+    root, model = tmp_path / "project", write_encoder(tmp_path / "model", _name_or_path="tests/tiny")
+    root.mkdir()
+    (root / "a.py").write_text("def parse_header(line):\n    return line.split(':')\n")
+    settings = resolve({"index": {"watch": False}, "embedding": {"model": str(model)}})[0]
+    engine = await create_engine(settings, home=tmp_path / "home")
+    session = Session(engine)
+    try:
+        await session.open_root(root)
+        await session.indexed()
+        assert (await session.search(SearchQuery("split a header line")))[0].path == "a.py"
+        await asyncio.wait_for(session.embedded(), 30)
+        assert (await session.search(SearchQuery("split a header line")))[0].path == "a.py"
+        static, neural = [model for model in session.status().models if model.role == "embedding"]
+        assert static.state == "ready"
+        assert (neural.id.startswith("tiny-"), neural.state, neural.detail) == (True, "ready", "1 chunk")
+    finally:
+        await session.close()
+        await engine.close()
+
+
+async def test_a_status_without_indexing_counts_what_is_there(tmp_path: Path) -> None:
+    root, model = tmp_path / "project", write_encoder(tmp_path / "model")
+    root.mkdir()
+    (root / "a.py").write_text("def parse_header(line):\n    return line.split(':')\n")
+    for enable, state in ((True, "ready"), (False, "ready")):
+        index = {"watch": False, "enable": enable}
+        settings = resolve({"index": index, "embedding": {"model": str(model)}})[0]
+        engine = await create_engine(settings, home=tmp_path / "home")
+        await engine.open_root(root, set)
+        filling = engine.index(root).filling
+        assert filling is not None
+        if enable:
+            await asyncio.wait_for(filling.finished(), 30)
+        assert (engine.status().models[-1].state, engine.status().models[-1].detail) == (state, "1 chunk")
+        await engine.close()
+
+
+async def test_an_unusable_model_is_said_and_static_vectors_serve(tmp_path: Path) -> None:
+    settings = resolve({"index": {"watch": False}, "embedding": {"model": str(tmp_path / "nothing")}})[0]
+    engine = await create_engine(settings, home=tmp_path / "home")
+    status = engine.status()
+    assert status.health is Health.WARNING
+    assert "There is no embedding model" in status.message
+    assert [model.state for model in status.models if model.role == "embedding"] == ["ready"]
+    await engine.close()
+
+
+async def test_an_embedding_server_that_is_away_is_said_and_static_vectors_serve(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "a.py").write_text("def parse_header(line):\n    return line.split(':')\n")
+    embedding = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    engine = await create_engine(
+        resolve({"index": {"watch": False}, "embedding": embedding})[0], home=tmp_path / "home"
+    )
+    session = Session(engine)
+    try:
+        await session.open_root(root)
+        await session.indexed()
+        assert (await session.search(SearchQuery("split a header line")))[0].path == "a.py"
+        await asyncio.wait_for(session.embedded(), 30)
+        status = session.status()
+        assert status.health is Health.WARNING
+        assert "The embedding model m-" in status.message
+        assert "127.0.0.1:9/v1 cannot be used" in status.message
+    finally:
+        await session.close()
         await engine.close()

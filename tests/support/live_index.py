@@ -9,17 +9,18 @@ from impetus.adapters.disk import Disk
 from impetus.adapters.parse_pool import ParsePool
 from impetus.config import IndexSettings
 from impetus.domain.ports import Embedder
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository, Store
 from impetus.services.root_index import RootIndex
 
 
-def repository_in(folder: Path, embedder: Embedder) -> Repository:
+def repository_in(folder: Path, embedder: Embedder, neural: Embedder | None = None) -> Repository:
     def open_store(fresh: bool) -> Store:
         if fresh:
             store.delete(folder)
-        opened = store.OpenStore(folder, embedder)
+        opened = store.OpenStore(folder, embedder, neural=neural)
         return Store(
-            opened.reader, opened.writer, opened.vectors, opened.vectors.problems, opened.close, opened.ownable
+            opened.reader, opened.writer, opened.vectors, opened.problems, opened.close, opened.ownable, opened.neural
         )
 
     return Repository(folder.name, open_store)
@@ -35,6 +36,8 @@ async def live_index(
     processes: int = 1,
     on_change: Callable[[], None] = lambda: None,
     repository: Repository | None = None,
+    neural: Neural | None = None,
+    open_first: Callable[[], set[str]] = set,
 ) -> AsyncIterator[RootIndex]:
     """Open the index of `root` under `home` and start it; the caller waits for `idle()`.
 
@@ -42,9 +45,12 @@ async def live_index(
     """
     settings = settings or IndexSettings()
     own = repository is None
-    repository = repository or repository_in(store.folder_for(home, root), embedder)
+    repository = repository or repository_in(store.folder_for(home, root), embedder, neural and neural.embedder)
     await repository.open()
-    index = RootIndex(root, repository, Disk(settings), embedder, ParsePool(processes), None, settings, on_change)
+    index = RootIndex(
+        root, repository, Disk(settings), embedder, ParsePool(processes), None, settings, on_change, neural
+    )
+    index.open_first = open_first
     index.start()
     try:
         yield index

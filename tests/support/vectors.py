@@ -28,6 +28,12 @@ class MemoryVectorStore:
     def missing(self, ids: Sequence[str]) -> set[str]:
         return set(ids) - self._vectors.keys() - self._empty
 
+    def adopt(self, ids: Sequence[str]) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return len(self.ids())
+
     def ids(self) -> set[str]:
         return self._vectors.keys() | self._empty
 

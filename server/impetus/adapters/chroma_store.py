@@ -1,36 +1,41 @@
 """Vectors in Chroma, behind a fast segment.
 
 New vectors are durable and searchable at once in the segment; `settle()` moves them into Chroma in batches once they
-are many (below that, exact search is faster than Chroma's first import). A query asks both. Chroma gets ids and
-vectors only: no documents, no metadata, no embedding function, no telemetry. It is opened by the first housekeeping
-or query that needs it, and one process may have it open: the one that holds the index lock.
+are many (below that, exact search is faster than Chroma's first import). A query asks both. Chroma is opened by the
+first housekeeping or query that needs it. One process may have a folder open, the one that holds the index lock; a
+server takes any number.
+
+A folder that Chroma cannot read is started over, since its vectors can be made again. A server that is away is waited
+for: the segment goes on serving and keeps what is new. Nothing is ever deleted on a server, because colleagues may use
+it.
 """
 
-import shutil
-import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from impetus.adapters.chroma_index import ChromaServer, EmbeddedIndex, LargeIndex
 from impetus.adapters.vector_segment import VectorSegment
 from impetus.domain.ports import Vectors
 from impetus.domain.types import Problem
 from impetus.errors import IndexFailed
 
-#: Above so many vectors the segment is moved: exact search over 16k rows of 256 takes about 2 ms.
-SEGMENT_LIMIT = 16_384
-#: Ids in one look-up or deletion.
-_BATCH = 2_000
+#: Above so many numbers the segment is moved: exact search over 16k rows of 256 takes about 2 ms.
+SEGMENT_NUMBERS = 16_384 * 256
 #: Vectors moved in one step of housekeeping: 0.05 to 0.25 s of Chroma, which a closing engine or a removal waits for.
 _STEP = 250
-_COLLECTION = "chunks"
+#: A server that failed is asked again after so many seconds.
+_AGAIN_S = 15.0
 
 
 class ChromaStore:
-    """Implements `VectorStore` for one embedder. `folder` holds `vectors.sqlite` and `chroma/`."""
+    """Implements `VectorStore` for one embedder. `folder` holds `vectors.sqlite` and, without a server, `chroma/`.
+
+    `dimensions` may be 0: those of the first vector. `subject` names on a server what is shared, a repository.
+    """
 
     def __init__(
         self,
@@ -39,19 +44,29 @@ class ChromaStore:
         dimensions: int,
         *,
         read_only: bool = False,
-        segment_limit: int = SEGMENT_LIMIT,
+        segment_limit: int | None = None,
+        server: ChromaServer | None = None,
+        subject: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder = folder / "chroma"
-        self._embedder_id = embedder_id
         self._read_only = read_only
         self._limit = segment_limit
+        self._clock = clock
         self._lock = threading.Lock()  # held while Chroma is opened, written or closed; queries run beside writes
         self._closed = False
-        self._client: Any = None
-        self._collection: Any = None
         self._emptying = False
+        self._retry_at = 0.0
         self._problems: tuple[Problem, ...] = ()
+        self._index: LargeIndex
+        if server is None:
+            self._index = EmbeddedIndex(folder / "chroma", embedder_id)
+        else:
+            from impetus.adapters.chroma_server import ServerIndex  # httpx is slow to import and seldom needed
+
+            self._index = ServerIndex(server, subject, embedder_id)
+        folder.mkdir(parents=True, exist_ok=True)
         self._segment = VectorSegment(folder / "vectors.sqlite", embedder_id, dimensions, read_only=read_only)
+        self._segment.keep_to(self._index.key)
 
     def problems(self) -> tuple[Problem, ...]:
         return self._problems
@@ -59,8 +74,11 @@ class ChromaStore:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            self._close_client()
+            self._index.close()
             self._segment.close()
+
+    def __len__(self) -> int:
+        return self._segment.known()
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
         norms = np.linalg.norm(vectors, axis=1)
@@ -72,6 +90,14 @@ class ChromaStore:
 
     def missing(self, ids: Sequence[str]) -> set[str]:
         return self._segment.missing(ids)
+
+    def adopt(self, ids: Sequence[str]) -> None:
+        if self._read_only or not self._index.shared:
+            return
+        unknown = sorted(self._segment.missing(ids))
+        with self._lock:
+            if unknown and not self._closed and self._open():
+                self._try(lambda: self._segment.add_moved(sorted(self._index.held(unknown))))
 
     def ids(self) -> set[str]:
         return self._segment.ids()
@@ -85,10 +111,8 @@ class ChromaStore:
 
     def remove(self, ids: Sequence[str]) -> None:
         with self._lock:
-            stored = self._open_chroma() if self._segment.count_in_chroma() else None
-            if stored is not None:
-                for i in range(0, len(ids), _BATCH):
-                    self._guard(lambda i=i: stored.delete(ids=list(ids[i : i + _BATCH])))
+            if not self._index.shared and self._segment.count_in_chroma() and self._open():
+                self._try(lambda: self._index.delete(ids))
             self._segment.remove(ids)
 
     def settle(self) -> bool:
@@ -97,12 +121,11 @@ class ChromaStore:
                 return False
             if not self._above_water():
                 if self._segment.count_in_chroma():
-                    self._open_chroma()  # the first query need not wait for it
+                    self._open()  # the first query need not wait for it
                 return False
             ids, vectors = self._segment.oldest(_STEP)
-            collection = self._open_chroma()
             # Chroma first, then the mark: a crash between the two only repeats an upsert.
-            if not self._guard(lambda: collection.upsert(ids=ids, embeddings=vectors)):
+            if not self._open() or not self._try(lambda: self._index.upsert(ids, vectors)):
                 return False
             self._segment.moved(ids)
             return True
@@ -112,7 +135,8 @@ class ChromaStore:
 
         Where Chroma is in use already, the limit is lower.
         """
-        size, limit = len(self._segment), self._limit
+        size = len(self._segment)
+        limit = self._limit if self._limit is not None else SEGMENT_NUMBERS // max(1, self._segment.dimensions)
         if size > (limit // 4 if self._segment.count_in_chroma() else limit):
             self._emptying = True
         elif size <= limit // 8:
@@ -120,99 +144,77 @@ class ChromaStore:
         return self._emptying
 
     def _search_chroma(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        collection = self._collection
-        if collection is None:
+        if not self._index.is_open:
             with self._lock:
-                if self._closed:
+                if self._closed or not self._open():
                     return []
-                collection = self._open_chroma()
+        opened = self._index.generation
         try:
-            answer = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+            found = self._index.query(vector, limit)
         except Exception as error:
             with self._lock:
-                if collection is self._collection:  # else it was closed or started over meanwhile
-                    self._reset(error)
+                if self._index.generation == opened:  # else it was closed or started over meanwhile
+                    self._failed(error)
             return []
-        return [(key, 1.0 - d) for key, d in zip(answer["ids"][0], answer["distances"][0], strict=True)]
+        if self._index.shared and found:  # what only colleagues have is no chunk of ours
+            strange = self._segment.missing([key for key, _ in found])
+            found = [hit for hit in found if hit[0] not in strange]
+        return found
 
-    def _open_chroma(self) -> Any:
-        """The collection; a folder that Chroma cannot read, or that lost vectors, is started over."""
-        if self._collection is not None:
-            return self._collection
+    def _open(self) -> bool:
+        """Whether Chroma can be used now. A folder that cannot be read or that lost vectors is filled anew."""
+        if self._index.is_open:
+            return True
+        if self._clock() < self._retry_at:
+            return False
         try:
-            self._connect()
+            self._index.open()
             lost = self._lost()
         except Exception as error:  # Chroma raises whatever its Rust core raises, up to bare Exception
-            self._reset(error)
-        else:
-            if lost:
-                self._segment.remove(lost)
-                self._say(f"{len(lost):,} vectors were lost and are being made again")
-        return self._collection
-
-    def _connect(self) -> None:
-        import chromadb
-        from chromadb.config import Settings
-
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._client = chromadb.PersistentClient(
-            str(self._folder), settings=Settings(anonymized_telemetry=False, allow_reset=False)
-        )
-        self._collection = self._client.get_or_create_collection(
-            _COLLECTION,
-            embedding_function=None,
-            metadata={"embedder": self._embedder_id},
-            configuration={"hnsw": {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 200}},
-        )
-        if (self._collection.metadata or {}).get("embedder") != self._embedder_id:
-            self._client.delete_collection(_COLLECTION)
-            self._close_client()
-            self._connect()
+            self._failed(error)
+            return self._index.is_open
+        self._problems = ()
+        if lost:
+            self._segment.remove(lost)
+            self._say(f"{len(lost):,} vectors were lost and are being made again")
+        self._segment.keep_to(self._index.key, self._index.identity)
+        return True
 
     def _lost(self) -> list[str]:
         """Ids that the segment believes to be in Chroma and that are not there."""
-        expected = self._segment.in_chroma()
-        if self._collection.count() == len(expected):
+        here, there = self._segment.count_in_chroma(), self._index.count()
+        same = self._segment.kept_to(self._index.identity)
+        # On a server a colleague's vectors are counted too, and to ask for each of ours takes long.
+        if (there >= here and same) if self._index.shared else there == here:
             return []
-        lost: list[str] = []
-        for i in range(0, len(expected), _BATCH):
-            part = expected[i : i + _BATCH]
-            lost += sorted(set(part) - set(self._collection.get(ids=part, include=[])["ids"]))
-        return lost
+        expected = self._segment.in_chroma()
+        return sorted(set(expected) - self._index.held(expected))
 
-    def _guard(self, work: Any) -> bool:
-        """Run one call into Chroma; when it fails, start Chroma over and say so. The vectors will be made again."""
+    def _try(self, work: Callable[[], object]) -> bool:
+        """One call into Chroma; whether it went well."""
         try:
             work()
         except Exception as error:
-            self._reset(error)
+            self._failed(error)
             return False
         return True
 
-    def _reset(self, error: Exception) -> None:
-        self._close_client()
-        if self._folder.exists():
-            broken = self._folder.with_name("chroma.broken")
-            shutil.rmtree(broken, ignore_errors=True)
-            self._folder.rename(broken)
-            shutil.rmtree(broken, ignore_errors=True)
+    def _failed(self, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        self._index.discard()
+        if self._index.shared:
+            self._retry_at = self._clock() + _AGAIN_S
+            self._say(
+                f"The Chroma server at {self._index.place} cannot be used ({reason}); what it holds is found again "
+                "once it is back. Start it, or change index.chroma_url"
+            )
+            return
         self._segment.remove(self._segment.in_chroma())
-        self._say(f"The vector index could not be read and is being built anew ({type(error).__name__}: {error})")
+        self._say(f"The vector index could not be read and is being built anew ({reason})")
         try:
-            self._connect()
+            self._index.open()
         except Exception as again:
-            raise IndexFailed(f"Chroma cannot be opened in {self._folder}: {again}") from again
+            raise IndexFailed(f"Chroma cannot be opened in {self._index.place}: {again}") from again
 
     def _say(self, message: str) -> None:
         self._problems = (Problem("vectors", message),)
-
-    def _close_client(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        elif "chromadb" in sys.modules:
-            # A client whose start failed stays in Chroma's table of systems (shared_system_client.py, 1.5.9) and would
-            # be handed out again for this folder.
-            from chromadb.api.shared_system_client import SharedSystemClient
-
-            SharedSystemClient._identifier_to_system.pop(str(self._folder), None)
-        self._client = self._collection = None

@@ -68,6 +68,20 @@ def settings(found: Repository | None, environment: Mapping[str, str]) -> dict[s
     return values
 
 
+def origin(found: Repository) -> str:
+    """The URL of the remote `origin`, "" without one."""
+    within = False
+    for line in os.fsdecode(read_small(found.common_dir / "config") or b"").splitlines():
+        header = _SECTION.match(line)
+        if header:
+            within = header[1].lower() == "remote" and header[2] == "origin"
+            line = line[header.end() :]
+        key, equals, value = line.partition("=")
+        if within and equals and key.strip().lower() == "url":
+            return _value(value)
+    return ""
+
+
 def global_ignore_file(values: Mapping[str, str], environment: Mapping[str, str]) -> Path | None:
     """The user's own ignore file: `core.excludesFile`, else `git/ignore` in the XDG folder. It may not exist."""
     home = _home(environment)

@@ -8,11 +8,10 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from impetus.adapters import sse
+from impetus.adapters import openai_wire, sse
 from impetus.domain.stops import StopFilter
 from impetus.domain.types import (
     ChatPrompt,
@@ -32,8 +31,6 @@ TIMEOUT = httpx.Timeout(10.0, read=300.0)
 
 #: More stop strings than this are refused by OpenAI's own server; all of them are applied here as well.
 MAX_STOPS = 4
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class RemoteGenerator:
@@ -138,8 +135,7 @@ class RemoteGenerator:
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
             headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            # A proxy of the environment must not come between this machine and itself.
-            own = urlsplit(self._base_url).hostname in _LOOPBACK
+            own = openai_wire.on_this_machine(self._base_url)
             self._client = httpx.AsyncClient(headers=headers, timeout=self._timeout, trust_env=not own)
         return self._client
 
@@ -152,7 +148,9 @@ class RemoteGenerator:
         async with aclosing(self._events(response)) as events:
             async for event in events:
                 if event.get("error"):
-                    raise ModelError(f"The model server failed while answering: {_message(event)}; try again")
+                    raise ModelError(
+                        f"The model server failed while answering: {openai_wire.message(event)}; try again"
+                    )
                 usage = _usage(event.get("usage")) or usage
                 for choice in event.get("choices") or ():
                     text = _text(choice)
@@ -192,7 +190,7 @@ class RemoteGenerator:
     async def _refusal(self, response: httpx.Response) -> ModelError | Busy:
         await response.aread()
         try:
-            message = _message(response.json())
+            message = openai_wire.message(response.json())
         except (json.JSONDecodeError, UnicodeDecodeError):
             message = response.text.strip()[:200]
         message = message or response.reason_phrase
@@ -225,12 +223,3 @@ def _usage(value: Any) -> Usage | None:
     details = value.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     return Usage(int(value.get("prompt_tokens") or 0), int(value.get("completion_tokens") or 0), int(cached or 0))
-
-
-def _message(value: Any) -> str:
-    """The sentence in an error body; servers disagree about its place."""
-    if isinstance(value, dict):
-        for key in ("error", "message", "detail"):
-            if value.get(key):
-                return _message(value[key])
-    return value if isinstance(value, str) else json.dumps(value)[:200]

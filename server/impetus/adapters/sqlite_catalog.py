@@ -228,6 +228,20 @@ class SqliteCatalogReader:
             references = db.execute("SELECT name, kind, line, within FROM refs WHERE blob = ? ORDER BY line", row)
             return Outline(tuple(map(_definition, definitions)), tuple(Reference(*r) for r in references))
 
+    def chunk_ids(self, root: Path, paths: Sequence[str] | None = None) -> dict[str, list[str]]:
+        with self._connected() as connection:
+            return chunk_ids(connection.db, root, paths)
+
+    def chunks_in(self, root: Path, path: str) -> list[Placed]:
+        with self._connected() as connection:
+            rows = connection.db.execute(
+                f"SELECT {_PLACED} FROM roots r JOIN files f ON f.root = r.id JOIN blobs b ON b.id = f.blob"
+                f" JOIN blob_chunks p ON p.blob = b.id JOIN chunks c ON c.id = p.chunk {_USERS}"
+                " WHERE r.path = ? AND f.path = ? ORDER BY p.ordinal",
+                (str(root), path),
+            )
+            return [_placed({row[0]: root}, row) for row in rows]
+
     def paths(self, root: Path) -> dict[str, str]:
         with self._connected() as connection:
             rows = connection.db.execute(
@@ -257,6 +271,21 @@ class SqliteCatalogReader:
                 (str(root),),
             ).fetchone()[0]
             return CatalogCounts(sum(languages.values()), chunks, languages, left_out)
+
+
+def chunk_ids(db: sqlite3.Connection, root: Path, paths: Sequence[str] | None = None) -> dict[str, list[str]]:
+    """Path → ids of its chunks, of all files or of these, the latest changed first."""
+    found: dict[str, list[str]] = {}
+    for part in slices(paths) if paths is not None else [None]:
+        among = f" AND f.path IN ({marks(part)})" if part is not None else ""
+        rows = db.execute(
+            "SELECT f.path, c.key FROM files f JOIN roots r ON r.id = f.root JOIN blob_chunks p ON p.blob = f.blob"
+            f" JOIN chunks c ON c.id = p.chunk WHERE r.path = ?{among} ORDER BY f.mtime_ns DESC, f.path, p.ordinal",
+            (str(root), *(part or ())),
+        )
+        for path, key in rows:
+            found.setdefault(path, []).append(key)
+    return found
 
 
 def _escaped(text: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from impetus.adapters import sqlite_graph, sqlite_schema
-from impetus.adapters.sqlite_catalog import failures, marks, slices
+from impetus.adapters.sqlite_catalog import chunk_ids, failures, marks, slices
 from impetus.domain.ports import Digest, FileState
 from impetus.domain.types import Definition
 
@@ -64,17 +64,8 @@ class SqliteCatalogWriter:
         return known
 
     def chunk_ids(self, root: Path) -> dict[str, list[str]]:
-        """Path → ids of its chunks, for every indexed file of a root."""
-        found: dict[str, list[str]] = {}
         with failures():
-            rows = self._db.execute(
-                "SELECT f.path, c.key FROM files f JOIN roots r ON r.id = f.root JOIN blob_chunks p ON p.blob = f.blob"
-                " JOIN chunks c ON c.id = p.chunk WHERE r.path = ?",
-                (str(root),),
-            )
-            for path, key in rows:
-                found.setdefault(path, []).append(key)
-        return found
+            return chunk_ids(self._db, root)
 
     def stored_chunks(self) -> set[str]:
         with failures():

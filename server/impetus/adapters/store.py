@@ -1,21 +1,26 @@
 """Where an index lies and who owns it: one folder per repository, one owning process at a time."""
 
+import re
 import shutil
 from contextlib import ExitStack
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from impetus.adapters import blas, git
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.chroma_store import ChromaStore
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
 from impetus.domain.ports import Embedder
+from impetus.domain.types import Problem
 from impetus.errors import IndexFailed, IndexLocked
 
 CATALOG = "catalog.sqlite"
 _LOCK = "lock"
+_NEURAL = "neural"
 
 
 def folder_for(home: Path, root: Path) -> Path:
@@ -26,10 +31,29 @@ def folder_for(home: Path, root: Path) -> Path:
     return home / "index" / f"{name or 'root'}-{blake2b(str(owner).encode(), digest_size=6).hexdigest()}"
 
 
+def subject_of(root: Path) -> str:
+    """What colleagues with a checkout of the same repository have in common: where it came from, without who fetched
+    it and how. "" where it came from nowhere.
+    """
+    found = git.repository(root)
+    origin = git.origin(found) if found else ""
+    plain = re.sub(r"^[a-z+]+://|^[^@/]+@", "", origin).rpartition("@")[2].replace(":", "/").removesuffix("/")
+    return plain.removesuffix(".git").lower()
+
+
 class OpenStore:
     """The adapters of one index folder. Owns the folder unless another process does; then it only reads."""
 
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Embedder,
+        *,
+        neural: Embedder | None = None,
+        server: ChromaServer | None = None,
+        subject: str = "",
+    ) -> None:
+        """`subject` names the repository on a Chroma server that several people share."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -44,10 +68,15 @@ class OpenStore:
         try:
             self.writer = SqliteCatalogWriter(folder / CATALOG) if self.owned else None
             self.reader = SqliteCatalogReader(folder / CATALOG)
-            self.vectors = ChromaStore(folder, embedder.id, embedder.dimensions, read_only=not self.owned)
+            open_vectors = partial(ChromaStore, read_only=not self.owned, server=server, subject=subject or folder.name)
+            self.vectors = open_vectors(folder, embedder.id, embedder.dimensions)
+            self.neural = open_vectors(folder / _NEURAL, neural.id, neural.dimensions) if neural is not None else None
         except BaseException:
             self._lock.release()
             raise
+
+    def problems(self) -> tuple[Problem, ...]:
+        return self.vectors.problems() + (self.neural.problems() if self.neural is not None else ())
 
     def ownable(self) -> bool:
         """Whether nobody owns the folder now. Only asked where we do not."""
@@ -62,6 +91,8 @@ class OpenStore:
         with ExitStack() as parts:  # last first; each is closed whatever happens to the others
             parts.callback(self._lock.release)
             parts.callback(self.vectors.close)
+            if self.neural is not None:
+                parts.callback(self.neural.close)
             if self.writer is not None:
                 parts.callback(self.writer.close)
             parts.callback(self.reader.close)

@@ -24,7 +24,10 @@ CREATE TABLE IF NOT EXISTS vectors (
 
 
 class VectorSegment:
-    """Thread-safe. Rows live in one growing matrix; a removed row is zeroed and reused."""
+    """Thread-safe. Rows live in one growing matrix; a removed row is zeroed and reused.
+
+    `dimensions` 0: as those stored here, else as the first vector that comes.
+    """
 
     def __init__(self, path: Path, embedder_id: str, dimensions: int, *, read_only: bool = False) -> None:
         self._lock = threading.Lock()
@@ -33,26 +36,42 @@ class VectorSegment:
         self._ids: list[str | None] = []
         self._free: list[int] = []
         self._in_chroma = 0
+        self._count = 0  # ids, with whatever vector
         self._matrix = np.zeros((0, dimensions), np.float32)
+        self._read_only = read_only
         with failures():
             self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
             if read_only:
                 self._db.execute("PRAGMA query_only = 1")
+                if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone():
+                    return  # the owner keeps no vectors of this kind
             else:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.executescript(_SCHEMA)
                 self._claim(embedder_id)
-            self._load()
+            if self._meta("embedder") == embedder_id:
+                self._load()
 
     def _claim(self, embedder_id: str) -> None:
         """Vectors of two embedders never meet: another owner's are dropped, they can be made again."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'embedder'").fetchone()
-        if row is not None and row[0] != embedder_id:
+        stored = int(self._meta("dimensions") or 0)
+        if self._meta("embedder") not in (None, embedder_id) or 0 < stored != self.dimensions > 0:
             self._db.execute("DELETE FROM vectors")
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (embedder_id,))
+            self._db.execute("DELETE FROM meta")
+        self._set_meta("embedder", embedder_id)
+        if self.dimensions:
+            self._set_meta("dimensions", str(self.dimensions))
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def _load(self) -> None:
+        self.dimensions = self.dimensions or int(self._meta("dimensions") or 0)
         rows = self._db.execute("SELECT id, vector FROM vectors WHERE length(vector) > 0").fetchall()
         self._ids = [key for key, _ in rows]
         self._rows = {key: i for i, (key, _) in enumerate(rows)}
@@ -60,19 +79,52 @@ class VectorSegment:
         if flat.size != len(rows) * self.dimensions:
             raise IndexFailed("The vectors of this index have another length than the embedder's")
         self._in_chroma = self._count_in_chroma("")
+        self._count = self._db.execute("SELECT count(*) FROM vectors").fetchone()[0]
         self._matrix = flat.reshape(len(rows), self.dimensions).astype(np.float32)
+
+    def keep_to(self, place: str, identity: str | None = None) -> None:
+        """What counts as being in Chroma is in the collection `identity` at `place`; in another place it is missing."""
+        if self._read_only:
+            return
+        with self._lock, failures():
+            if (self._meta("place") or place) != place:
+                self._count -= self._db.execute("DELETE FROM vectors WHERE vector IS NULL").rowcount
+                self._in_chroma = 0
+            self._set_meta("place", place)
+            if identity is not None:
+                self._set_meta("identity", identity)
+
+    def kept_to(self, identity: str) -> bool:
+        with self._lock, failures():
+            return self._meta("identity") == identity
 
     def close(self) -> None:
         with self._lock, failures():
             self._db.close()
 
     def __len__(self) -> int:
+        """Vectors that are held here."""
         return len(self._rows)
+
+    def known(self) -> int:
+        """Ids that are not missing."""
+        return self._count
 
     def add_empty(self, ids: Sequence[str]) -> None:
         """Texts without a single known word: remembered, so that nobody embeds them again."""
-        with self._lock, failures():
-            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, x'')", [(key,) for key in ids])
+        with self._lock:
+            self._insert("INSERT OR IGNORE INTO vectors VALUES (?, x'')", ids)
+
+    def add_moved(self, ids: Sequence[str]) -> None:
+        """Chroma holds these, and we did not know."""
+        with self._lock:
+            self._in_chroma += self._insert("INSERT OR IGNORE INTO vectors VALUES (?, NULL)", ids)
+
+    def _insert(self, statement: str, ids: Sequence[str]) -> int:
+        with failures():
+            added = self._db.executemany(statement, [(key,) for key in ids]).rowcount
+        self._count += added
+        return added
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
         with self._lock, failures():
@@ -81,12 +133,22 @@ class VectorSegment:
             if not fresh:
                 return
             chosen = vectors[list(fresh.values())]
+            if not self.dimensions:
+                self.dimensions = vectors.shape[1]
+                self._matrix = np.zeros((0, self.dimensions), np.float32)
+                self._set_meta("dimensions", str(self.dimensions))
+            if vectors.shape[1] != self.dimensions:
+                raise IndexFailed(
+                    f"The embedder gives vectors of {vectors.shape[1]} numbers, this index holds {self.dimensions}; "
+                    "`impetus index --full` makes them anew"
+                )
             halves = chosen.astype("<f2")
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(k, halves[i].tobytes()) for i, k in enumerate(fresh)]
             )
             self._db.execute("COMMIT")
+            self._count += len(fresh)
             self._append(list(fresh), chosen)
 
     def _append(self, ids: list[str], vectors: Vectors) -> None:
@@ -110,7 +172,7 @@ class VectorSegment:
     def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         with self._lock:
             used = len(self._ids)
-            if not self._rows or limit <= 0:
+            if not self._rows or limit <= 0 or len(vector) != self.dimensions:
                 return []
             scores = self._matrix[:used] @ vector
             ids = self._ids
@@ -139,7 +201,7 @@ class VectorSegment:
             for part in slices(ids):
                 among = f" AND id IN ({marks(part)})"
                 self._in_chroma -= self._count_in_chroma(among, part)
-                self._db.execute(f"DELETE FROM vectors WHERE id IN ({marks(part)})", part)
+                self._count -= self._db.execute(f"DELETE FROM vectors WHERE id IN ({marks(part)})", part).rowcount
             self._drop(ids)
 
     def _drop(self, ids: Sequence[str]) -> None:

@@ -60,8 +60,16 @@ class VectorStore(Protocol):
 
     def missing(self, ids: Sequence[str]) -> set[str]: ...
 
+    def adopt(self, ids: Sequence[str]) -> None:
+        """Of these, take as ours what somebody else has stored already, where the store is shared."""
+        ...
+
     def ids(self) -> set[str]:
         """Everything that is not missing."""
+        ...
+
+    def __len__(self) -> int:
+        """How many ids are not missing."""
         ...
 
     def remove(self, ids: Sequence[str]) -> None: ...
@@ -200,6 +208,14 @@ class CatalogReader(Protocol):
     def references(self, name: str, roots: Sequence[Path], limit: int) -> list[PlacedReference]: ...
 
     def outline(self, root: Path, path: str) -> Outline | None: ...
+
+    def chunk_ids(self, root: Path, paths: Sequence[str] | None = None) -> dict[str, list[str]]:
+        """Path → ids of its chunks, of all indexed files of a root or of these, the latest changed first."""
+        ...
+
+    def chunks_in(self, root: Path, path: str) -> list[Placed]:
+        """The chunks of one file, in order."""
+        ...
 
     def paths(self, root: Path) -> dict[str, str]:
         """path → language of every indexed file of a root."""

@@ -26,6 +26,8 @@ class Rules:
     fusion_constant: float = 30.0  # k of reciprocal rank fusion: larger flattens
     dense_share: float = 0.4  # weight of meaning against words in the fusion of prose
     dense_share_symbol: float = 0.3  # … and of symbols, paths and errors, where spelling decides
+    neural_share: float = 0.75  # of meaning in prose, once all candidates have a neural vector; the rest is static
+    neural_lift: float = 0.15  # what meaning then weighs more
     lead: float = 0.5  # share of the fusion that looks at scores instead of ranks: a clear lead counts
     # boosts
     definition: float = 1.0  # the passage defines a name that stands in the query
@@ -54,7 +56,7 @@ class Rules:
 
     def words_alone(self) -> "Rules":
         """The same rules over the lexical search only."""
-        return replace(self, dense_share=0.0, dense_share_symbol=0.0)
+        return replace(self, dense_share=0.0, dense_share_symbol=0.0, neural_lift=0.0)
 
     def meaning_alone(self) -> "Rules":
         """The same rules over the vectors only."""
@@ -62,7 +64,7 @@ class Rules:
 
 
 FACTORS = frozenset({"tests", "examples", "generated", "declarations", "prose", "repeat"})
-_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "floor"})
+_FUSION = frozenset({"fusion_constant", "dense_share", "dense_share_symbol", "neural_lift", "floor"})
 #: Rules that can be switched off one by one; the rest are settings of the fusion.
 SWITCHES = tuple(rule.name for rule in fields(Rules) if rule.name not in _FUSION)
 DEFAULT_RULES = Rules()
@@ -79,12 +81,16 @@ PROSE = frozenset({"markdown", "text", "json", "yaml", "toml", "html", "css"})
 
 @dataclass(slots=True)
 class Candidate:
-    """A placed chunk with what the searches say of it: BM25 and cosine, 0 where a list does not hold it."""
+    """A placed chunk with what the searches say of it: BM25 and cosines, 0 where a list does not hold it.
+
+    `neural` is None where the chunk has no neural vector (yet): then the static one speaks for it.
+    """
 
     placed: Placed
     lexical: float = 0.0
     dense: float = 0.0
     nearness: float = 0.0  # 1: open in the editor, 0.5: in a folder of an open file
+    neural: float | None = None
     score: float = 0.0
 
 
@@ -149,10 +155,22 @@ def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
     by_words = _said([candidate.lexical for candidate in pool], rules, floor=0.0)
     cosines = [candidate.dense for candidate in pool]
     # The last cosine of the list is what anything at all has in common with the query.
-    by_meaning = _said(cosines, rules, floor=min([cosine for cosine in cosines if cosine > 0], default=0.0))
+    by_meaning = _said(cosines, rules, floor=_last(cosines))
+    filled = [place for place, candidate in enumerate(pool) if candidate.neural is not None]
+    # While few chunks have a neural vector, the best of them need not be good: they count as far as they are many.
+    coverage = 0.0 if spelled else len(filled) / len(pool)
+    if coverage and rules.neural_share:
+        known = [candidate.neural for candidate in pool if candidate.neural is not None]
+        by_neural = _said(known, rules, floor=_last(known))
+        by_meaning[filled] += rules.neural_share * coverage * (by_neural - by_meaning[filled])
+        dense_share = min(1.0, dense_share + rules.neural_lift * coverage)
     scores = (1 - dense_share) * by_words + dense_share * by_meaning
     for candidate, score in zip(pool, scores.tolist(), strict=True):
         candidate.score = score
+
+
+def _last(cosines: Sequence[float]) -> float:
+    return min((cosine for cosine in cosines if cosine > 0), default=0.0)
 
 
 def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> NDArray[np.float64]:

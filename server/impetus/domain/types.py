@@ -446,7 +446,7 @@ class IndexProgress:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """One configured model. `state`: "ready", "not loaded", "loading", "missing", "failed", "none"."""
+    """One configured model. `state`: "ready", "not loaded", "loading", "filling", "missing", "failed", "none"."""
 
     role: str  # "chat", "completion", "embedding"
     id: str

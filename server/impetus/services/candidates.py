@@ -6,9 +6,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from impetus.domain.ports import Vectors
+from impetus.domain.ports import Placed, Vectors, VectorStore
 from impetus.domain.query import ParsedQuery
 from impetus.domain.ranking import Candidate
+from impetus.services.neural import Asked
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
@@ -48,10 +49,11 @@ def indexed(
     roots: Sequence[Path],
     limit: int,
     beside: Executor | None = None,
+    asked: Asked | None = None,
 ) -> list[Candidate]:
-    """The best `limit` of either search, and the beginning of files that the query names.
+    """The best `limit` of each search, and the beginning of files that the query names.
 
-    With `beside` both searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
+    With `beside` the searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
     """
     store = repository.store
 
@@ -61,12 +63,22 @@ def indexed(
     nearest = beside.submit(search_vectors) if beside is not None else None
     lexical = dict(store.reader.lexical(query.terms, limit))
     dense = dict(nearest.result() if nearest is not None else search_vectors())
-    found = store.reader.placed(list(lexical | dense), roots)
+    neural = _nearest(asked, store.neural, limit)
+    found = store.reader.placed(list(lexical | dense | neural), roots)
     if query.paths:
         known = {(placed.file, placed.chunk.start) for placed in found}
         named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
         found += [placed for placed in named if (placed.file, placed.chunk.start) not in known]
-    return [Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found]
+    uncovered = _uncovered(neural, store.neural, found)
+    return [
+        Candidate(
+            placed,
+            lexical.get(placed.chunk.id, 0.0),
+            dense.get(placed.chunk.id, 0.0),
+            neural=None if placed.chunk.id in uncovered else neural.get(placed.chunk.id, 0.0),
+        )
+        for placed in found
+    ]
 
 
 def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int) -> list[Candidate]:
@@ -77,6 +89,18 @@ def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit:
     return [
         Candidate(placed, 0.0, dense[placed.chunk.id]) for placed in repository.store.reader.placed(list(dense), roots)
     ]
+
+
+def _nearest(asked: Asked | None, vectors: VectorStore | None, limit: int) -> dict[str, float]:
+    """By neural vectors; empty where there is no embedder, no vector of the query in time, or nothing filled in yet."""
+    vector = asked.result() if asked is not None and vectors is not None and len(vectors) else None
+    return dict(vectors.search(vector, limit)) if vectors is not None and vector is not None else {}
+
+
+def _uncovered(nearest: Mapping[str, float], vectors: VectorStore | None, found: Sequence[Placed]) -> set[str]:
+    """Ids of chunks that the neural search had no chance to find."""
+    ids = {placed.chunk.id for placed in found}
+    return vectors.missing(sorted(ids - nearest.keys())) if nearest and vectors is not None else ids
 
 
 def _ending(path: str) -> str:

@@ -14,7 +14,9 @@ from impetus.domain.types import EngineStatus, Health, IndexProgress, ModelState
 from impetus.errors import EngineStopped, ImpetusError, NotFound
 from impetus.services.feedback import Feedback
 from impetus.services.files import RootFiles
+from impetus.services.filling import filling_state
 from impetus.services.models import Models, SessionModels
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
 from impetus.services.root_index import RootIndex
@@ -36,6 +38,7 @@ class Parts:
     models: Models
     tallies: TallyStore
     repository_for: Callable[[Path], Repository]
+    neural: Neural | None = None
     problem_sources: tuple[ProblemSource, ...] = ()  # adapters that say when they are degraded
 
 
@@ -55,7 +58,7 @@ class Engine:
         self.files = RootFiles(self._files_of)
         self.models = parts.models
         self.models.subscribe(self._changed)
-        self.retriever = Retriever(self._repository_of, self.files, parts.embedder, self._note_stale)
+        self.retriever = Retriever(self._repository_of, self.files, parts.embedder, self._note_stale, parts.neural)
         self.feedback = Feedback(parts.tallies)
 
     @property
@@ -85,6 +88,7 @@ class Engine:
                 self._parts.watcher if settings.watch else None,
                 settings,
                 self._changed,
+                self._parts.neural,
             )
             repository.users += 1
             try:
@@ -95,6 +99,8 @@ class Engine:
                 raise
             if settings.enable:
                 index.start()
+            elif index.filling is not None:
+                await index.filling.measure()
         index.users += 1
         index.open_first = first
 
@@ -188,6 +194,7 @@ class Engine:
             (
                 *(models or self.models.named_by(self.settings)).states(),
                 ModelState("embedding", self._parts.embedder.id, "ready"),
+                *self._neural_state(),
             ),
             (
                 *self._problems,
@@ -208,6 +215,17 @@ class Engine:
         if message:
             self._troubles[subject] = Problem(subject, message)
         self._changed()
+
+    def _neural_state(self) -> tuple[ModelState, ...]:
+        if self._parts.neural is None:
+            return ()
+        fillings = [index.filling.filled for index in self._indexes.values() if index.filling is not None]
+        return (filling_state(self._parts.neural.id, self._parts.neural.failure, fillings),)
+
+    def touch(self) -> None:
+        """Somebody types: work in the background waits."""
+        if self._parts.neural is not None:
+            self._parts.neural.touch()
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Call `listener` on the event loop after changes, throttled; returns what ends it."""
@@ -246,6 +264,8 @@ class Engine:
             self._telling.cancel()
         for index in self._indexes.values():
             await index.close()
+        if self._parts.neural is not None:
+            self._parts.neural.close()
         await self.models.close()
         await self.feedback.close()
         for repository in self._repositories.values():

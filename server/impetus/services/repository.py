@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """`writer` is None while another process keeps this index; then it is read as that process leaves it."""
+    """`writer` is None while another process keeps this index; then it is read as that process leaves it.
+
+    `vectors` are the static ones, `neural` those of a neural embedder, None where none is configured.
+    """
 
     reader: CatalogReader
     writer: CatalogWriter | None
@@ -26,6 +29,11 @@ class Store:
     problems: Callable[[], tuple[Problem, ...]]
     close: Callable[[], None]
     ownable: Callable[[], bool] = lambda: False  # for one without a writer: whether its owner is gone
+    neural: VectorStore | None = None
+
+    @property
+    def vector_stores(self) -> tuple[VectorStore, ...]:
+        return (self.vectors,) if self.neural is None else (self.vectors, self.neural)
 
 
 class Repository:

@@ -19,6 +19,7 @@ from impetus.errors import NotFound
 from impetus.languages import languages
 from impetus.services.candidates import Frequencies, alike, indexed, mark_near
 from impetus.services.contents import Contents
+from impetus.services.neural import Neural
 from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
@@ -48,12 +49,14 @@ class Retriever:
         files: FileReader,
         embedder: Embedder,
         on_stale: Callable[[Path], None],
+        neural: Neural | None = None,
         rules: Rules = DEFAULT_RULES,
     ) -> None:
         self._repository_of = repository_of
         self._files = files
         self._embedder = embedder
         self._on_stale = on_stale
+        self._neural = neural
         self._rules = rules
         self._overlay = Overlay(embedder)
         self._contents = Contents(files)
@@ -61,7 +64,7 @@ class Retriever:
 
     def with_rules(self, rules: Rules) -> "Retriever":
         """The same indexes, ranked by other rules; for evaluation."""
-        return Retriever(self._repository_of, self._files, self._embedder, self._on_stale, rules)
+        return Retriever(self._repository_of, self._files, self._embedder, self._on_stale, self._neural, rules)
 
     async def search(self, query: SearchQuery, view: View) -> list[Hit]:
         """Blocking work runs on a worker thread; paths found stale are noted back on the loop."""
@@ -158,6 +161,7 @@ class Retriever:
         parsed = parse(query.text)
         if not parsed.terms:
             return [], []
+        asked = self._neural.ask(query.text) if self._neural is not None else None
         roots = query.roots or view.roots
         admitted = _filter(query)
         overridden = dirty_paths(view)
@@ -169,7 +173,7 @@ class Retriever:
         candidates = [
             candidate
             for repository, own in repositories
-            for candidate in indexed(parsed, vector, repository, own, wanted, beside)
+            for candidate in indexed(parsed, vector, repository, own, wanted, beside, asked)
             if not overridden or (candidate.placed.root, candidate.placed.path) not in overridden
         ]
         candidates += self._unsaved(parsed, vector, view, frequencies)

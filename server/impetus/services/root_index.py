@@ -13,7 +13,9 @@ from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, 
 from impetus.domain.types import IndexProgress, Problem
 from impetus.errors import ImpetusError, IndexCorrupt, IndexFailed
 from impetus.services.dirty import DirtySet
+from impetus.services.filling import Filling
 from impetus.services.indexer import Changes, Indexer
+from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class RootIndex:
         watcher: Watcher | None,
         settings: IndexSettings,
         on_change: Callable[[], None],
+        neural: Neural | None = None,
     ) -> None:
         self.root = root
         self.repository = repository
@@ -58,15 +61,25 @@ class RootIndex:
         self._watched: tuple[int, int] | None = None  # device and inode of the folder that is watched
         self._again: asyncio.TimerHandle | None = None
         self._settling: asyncio.Task[None] | None = None
+        self._neural = neural
+        self.filling = (
+            Filling(root, repository, files, neural, self.idle, lambda: self.open_first(), on_change)
+            if neural
+            else None
+        )
 
     def start(self) -> None:
         self.repository.emptied.append(self._refill)
         self.note([self.root])
         self._tasks.append(asyncio.create_task(self._run(), name=f"index {self.root}"))
+        if self.filling is not None:
+            self._tasks.append(asyncio.create_task(self.filling.run(), name=f"fill {self.root}"))
 
     def note(self, paths: Iterable[Path]) -> None:
         """Record paths that may have changed; nothing is read here."""
         self._idle.clear()
+        if self._neural is not None:
+            self._neural.touch()
         self._dirty.note(paths)
 
     async def idle(self) -> None:
@@ -163,6 +176,8 @@ class RootIndex:
             await self._apply(indexer, lost)
         await self.repository.run(writer.count_users)
         await self._ready(problems)
+        if self.filling is not None:
+            self.filling.note(None if heal else changes.dirty.keys() | changes.gone)
         if heal:
             await self._housekeeping()
 
@@ -220,9 +235,11 @@ class RootIndex:
                 if not root.exists():
                     store.writer.forget(root)
             store.writer.collect(self.settings.keep_unused_days * _DAY)
-            stray = store.vectors.ids() - store.writer.stored_chunks()
-            if stray:
-                store.vectors.remove(sorted(stray))
+            stored = store.writer.stored_chunks()
+            for vectors in store.vector_stores:
+                stray = vectors.ids() - stored
+                if stray:
+                    vectors.remove(sorted(stray))
 
         try:
             await self.repository.run(work)
@@ -237,13 +254,17 @@ class RootIndex:
             clock = asyncio.get_running_loop().time
             while not self._dirty and not self._stop.is_set():
                 begun = clock()
-                if not await asyncio.to_thread(self.repository.store.vectors.settle):
+                if not await asyncio.to_thread(self._settle_once):
                     return
                 await asyncio.sleep(3 * (clock() - begun))  # queries keep most of the machine
         except IndexFailed as error:
             log.warning("storing vectors of %s failed: %s", self.root, error)
         except Exception:
             log.exception("storing vectors of %s failed", self.root)
+
+    def _settle_once(self) -> bool:
+        more = [vectors.settle() for vectors in self.repository.store.vector_stores]
+        return any(more)
 
     def _say(self, progress: IndexProgress) -> None:
         if progress != self.progress:

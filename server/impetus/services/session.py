@@ -99,6 +99,13 @@ class Session:
         for root in self.roots:
             await self.engine.index(root).idle()
 
+    async def embedded(self) -> None:
+        """Until what is indexed has its neural vectors too; at once where there are none."""
+        for root in self.roots:
+            filling = self.engine.index(root).filling
+            if filling is not None:
+                await filling.finished()
+
     async def reindex(self, roots: Sequence[Path] = (), *, full: bool = False) -> None:
         """Look at everything again; with `full`, delete the index and build it anew."""
         for root in roots or self.roots:
@@ -134,6 +141,7 @@ class Session:
         return self._assistant.generate(prompt, sampling, role=role)
 
     async def complete(self, cursor: Cursor, *, explicit: bool = False) -> Completion | None:
+        self.engine.touch()
         completion = await self._completer.complete(
             cursor,
             self.view,
