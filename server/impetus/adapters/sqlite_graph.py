@@ -45,68 +45,6 @@ WITH own AS MATERIALIZED (
 )
 SELECT ?1, count(*) FROM users u WHERE {_LIVE.format("u")} HAVING count(*) > 0
 """
-_DEFINERS = 3
-#: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
-_FEW, _AFFECTED = 100, 200
-
-_LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
-_NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not
-
-_COUNT_ALL = f"""
-INSERT INTO popularity
-WITH telling AS (
-    SELECT d.name FROM definitions d WHERE {_LIVE.format("d")}
-    GROUP BY d.name HAVING count(DISTINCT d.blob) <= {MAX_DEFINERS}
-)
-SELECT d.blob, count(DISTINCT r.blob)
-FROM telling JOIN definitions d ON d.name = telling.name
-JOIN refs r ON r.name = d.name AND r.blob <> d.blob
-WHERE {_LIVE.format("d")} AND {_LIVE.format("r")}
-GROUP BY d.blob
-"""
-_COUNT_ONE = f"""
-INSERT INTO popularity
-SELECT ?1, count(DISTINCT r.blob)
-FROM (
-    SELECT DISTINCT d.name FROM definitions d WHERE d.blob = ?1 AND {_LIVE.format("d")} AND {MAX_DEFINERS} >= (
-        SELECT count(*) FROM (
-            SELECT DISTINCT o.blob FROM definitions o
-            WHERE {_NAMED.format("o", "d.name")} AND {_LIVE.format("o")} LIMIT {MAX_DEFINERS + 1}
-        )
-    )
-) own CROSS JOIN refs r ON r.name = own.name AND r.blob <> ?1
-WHERE {_LIVE.format("r")}
-HAVING count(DISTINCT r.blob) > 0
-"""
-_DEFINERS = 3
-#: Beyond so many contents taken up or left, or so many to be counted again, counting all is cheaper.
-_FEW, _AFFECTED = 100, 200
-
-_LIVE = "EXISTS (SELECT 1 FROM blobs l WHERE l.id = {}.blob AND l.unused_since IS NULL)"
-_NAMED = "{0}.name = {1} COLLATE NOCASE AND {0}.name = {1}"  # the index ignores case, code does not
-
-_COUNT_ALL = f"""
-INSERT INTO popularity
-WITH telling AS (
-    SELECT d.name FROM definitions d WHERE {_LIVE.format("d")}
-    GROUP BY d.name HAVING count(DISTINCT d.blob) <= {MAX_DEFINERS}
-)
-SELECT d.blob, count(DISTINCT r.blob)
-FROM telling JOIN definitions d ON d.name = telling.name
-JOIN refs r ON r.name = d.name AND r.blob <> d.blob
-WHERE {_LIVE.format("d")} AND {_LIVE.format("r")}
-GROUP BY d.blob
-"""
-_COUNT_ONE = f"""
-INSERT INTO popularity
-SELECT d.blob, count(DISTINCT r.blob)
-FROM definitions d CROSS JOIN refs r ON r.name = d.name AND r.blob <> d.blob
-WHERE d.blob = ? AND {_LIVE.format("d")} AND {_LIVE.format("r")}
-AND {MAX_DEFINERS} >= (
-    SELECT count(DISTINCT o.blob) FROM definitions o WHERE {_NAMED.format("o", "d.name")} AND {_LIVE.format("o")}
-)
-GROUP BY d.blob
-"""
 _DEFINERS = (
     f"SELECT DISTINCT d.blob FROM definitions d WHERE {_NAMED.format('d', '?1')} AND {_LIVE.format('d')} LIMIT ?2"
 )
