@@ -325,7 +325,7 @@ def main() -> None:
         if not folder.exists():
             make(folder, texts)
         model = load_model(folder)
-        print(f"model: 28 million parameters, BLAS {blas.preload() or 'as shipped'}, {os.cpu_count()} CPUs")
+        print(f"model: {model.nbytes / 1e6:.1f} MB, BLAS {blas.preload() or 'as shipped'}, {os.cpu_count()} CPUs")
         with server(folder) as theirs, ThreadPoolExecutor(max(STREAMS)) as pool:
             ours_together(model, [prompts.words(PROMPT_WORDS)])
             for streams in options.streams:
