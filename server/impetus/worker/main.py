@@ -16,8 +16,9 @@ from pathlib import Path
 
 from impetus.domain.ports import Embedder, TextModel
 from impetus.worker import messages
-from impetus.worker.loop import Loop, Machine
+from impetus.worker.loop import Loop
 from impetus.worker.messages import Ping, Pong, ToEngine, ToWorker
+from impetus.worker.residency import Machine
 
 log = logging.getLogger(__name__)
 
