@@ -16,7 +16,7 @@ async def serve(runtime: Runtime, out: Output, roots: Sequence[Path], port: int 
 
     keys = runtime.open_keys()
     async with engine_session(runtime, {} if port is None else {"http": {"port": port}}, out) as session:
-        settings = session.settings
+        settings = session.engine.settings
         for root in roots:
             await session.open_root(root)
 
