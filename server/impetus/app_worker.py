@@ -11,8 +11,8 @@ from impetus.adapters.mlx_model import clear_streams, load_model
 from impetus.domain.ports import Embedder
 from impetus.errors import NotFound
 from impetus.worker import memory
-from impetus.worker.loop import Machine
 from impetus.worker.main import run
+from impetus.worker.residency import Machine
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from impetus.errors import ModelError, NotFound
-from impetus.worker.loop import Machine
 from impetus.worker.main import run
+from impetus.worker.residency import Machine
 from tests.support.fakes import FakeEmbedder, FakeTextModel
 
 #: A named pipe; `!wait` reads from it until the test writes.

@@ -12,8 +12,9 @@ from tests.support.fakes import FakeEmbedder, FakeTextModel
 from impetus.domain.types import End, Piece, Prefill, Priority, Sampling, TextPrompt
 from impetus.errors import ContextOverflow, InsufficientMemory, ModelError, NotFound
 from impetus.worker import messages
-from impetus.worker.loop import EMBED_BATCH, SCARCE_BYTES, Loop, Machine
+from impetus.worker.loop import EMBED_BATCH, Loop
 from impetus.worker.messages import Cancel, Count, Done, Embed, Embedded, Failed, Held, Load, Stop, Unload, Working
+from impetus.worker.residency import SCARCE_BYTES, Machine
 
 GB = 1 << 30
 

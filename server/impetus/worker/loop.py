@@ -6,7 +6,7 @@ waits for one step of anybody else at most. Knows no model runtime; `load` bring
 
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,37 +15,17 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-from impetus.domain.ports import Embedder, HeldModel, TextModel, Vectors
+from impetus.domain.ports import Embedder, TextModel, Vectors
 from impetus.domain.types import End, Priority
-from impetus.errors import ImpetusError, InsufficientMemory, ModelError
+from impetus.errors import ImpetusError, ModelError
 from impetus.worker import messages
 from impetus.worker.messages import Cancel, Count, Embed, Load, Request, Start, Stop, ToEngine, Unload
+from impetus.worker.residency import LOOK_S, Loaded, Machine, Residency, unforeseen
 
 log = logging.getLogger(__name__)
 
 #: Texts embedded in one step.
 EMBED_BATCH = 32
-
-#: Memory is looked at so often, in seconds, and below so many available bytes caches shrink.
-LOOK_S = 5.0
-SCARCE_BYTES = 512 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What the loop needs to know of memory, in bytes. `limit` is for all models together."""
-
-    available: Callable[[], int]
-    needed: Callable[[Path], int]
-    limit: int
-
-
-@dataclass(slots=True)
-class _Loaded:
-    model: TextModel
-    weights: int
-    detail: str
-    stepped: int = 0  # when it had its turn, counted in steps of the loop
 
 
 @dataclass(slots=True)
@@ -70,18 +50,14 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.inbox: SimpleQueue[Request | Cancel | Stop] = SimpleQueue()
-        self._load_model = load
+        self._held = Residency(load, machine, lambda held: send(messages.Held(held)), self._unloading, clock)
         self._embedder = embedder
-        self._machine = machine
         self._send = send
         self._clock = clock
-        self._models: OrderedDict[str, _Loaded] = OrderedDict()  # least recently used first
-        self._failures: dict[str, str] = {}
         self._sequences: dict[int, tuple[str, Priority]] = {}
         self._embeddings: deque[_Embedding] = deque()
         self._steps = 0
         self._embedded = 0  # when embedding had its turn
-        self._looked = clock()
         self._working = ""
         self._doing = ("", clock())
 
@@ -93,10 +69,9 @@ class Loop:
     def run(self) -> None:
         """Until `Stop`; then every model is closed."""
         while self._take():
-            self._watch_memory()
+            self._held.watch()
             self._step()
-        for name in list(self._models):
-            self._models.pop(name).model.close()
+        self._held.close()
 
     # -- what comes in -------------------------------------------------------------------------------------------------
 
@@ -135,13 +110,13 @@ class Loop:
                 self._loaded(name)
                 self._send(messages.Done(number))
             case Unload(number, name):
-                self._unload(name)
+                self._held.unload(name)
                 self._send(messages.Done(number))
 
     def _cancel(self, number: int) -> None:
         name, _ = self._sequences.pop(number, ("", None))
-        if name in self._models:
-            self._models[name].model.cancel(number)
+        if name in self._held.models:
+            self._held.models[name].model.cancel(number)
         self._embeddings = deque(job for job in self._embeddings if job.number != number)
 
     def _guarded(self, number: int, action: Callable[[], None]) -> None:
@@ -152,7 +127,7 @@ class Loop:
             self._send(messages.failed(number, error))
         except Exception as error:
             log.exception("a request failed")
-            self._send(messages.failed(number, _unforeseen(error)))
+            self._send(messages.failed(number, unforeseen(error)))
 
     # -- what is computed ----------------------------------------------------------------------------------------------
 
@@ -160,7 +135,7 @@ class Loop:
         """The most urgent work: among equals the model whose turn is longest ago; "" stands for embedding."""
         found = [
             (priority, loaded.stepped, name)
-            for name, loaded in self._models.items()
+            for name, loaded in self._held.models.items()
             if (priority := loaded.model.waiting()) is not None
         ]
         if self._embeddings:
@@ -182,9 +157,8 @@ class Loop:
             self._embed(self._embeddings.popleft())
 
     def _step_model(self, name: str, priority: Priority) -> None:
-        loaded = self._models[name]
+        loaded = self._loaded(name)
         loaded.stepped = self._steps
-        self._models.move_to_end(name)
         self._turn_to(name)
         self._doing = ("step", self._clock())
         try:
@@ -201,7 +175,7 @@ class Loop:
                 if isinstance(step, End):
                     del self._sequences[number]
         if any(isinstance(message, messages.Ended) for message in told):
-            told.insert(0, self._held())
+            told.insert(0, messages.Held(self._held.held()))
         if told:
             self._send(*told)
 
@@ -210,11 +184,11 @@ class Loop:
         lost = error.numbers if isinstance(error, ModelError) else ()
         if not isinstance(error, ImpetusError):
             log.error("a step of %s failed", name, exc_info=error)
-            error = _unforeseen(error)
+            error = unforeseen(error)
         everyone = [number for number, owner in self._sequences.items() if owner == (name, priority)]
         for number in lost or everyone:
             if self._sequences.pop(number, None) is not None:
-                self._models[name].model.cancel(number)
+                self._held.models[name].model.cancel(number)
                 self._send(messages.failed(number, error))
 
     def _embed(self, job: _Embedding) -> None:
@@ -237,95 +211,26 @@ class Loop:
         finally:
             self._doing = ("", self._clock())
 
-    def _turn_to(self, name: str) -> None:
-        if name != self._working:
-            self._working = name
-            self._send(messages.Working(name))
-
-    # -- models in memory ----------------------------------------------------------------------------------------------
-
-    def _loaded(self, name: str) -> _Loaded:
+    def _loaded(self, name: str) -> Loaded:
         """The model, loaded where it is not. Raises ModelError, InsufficientMemory."""
-        found = self._models.get(name)
+        found = self._held.use(name)
         if found is not None:
-            self._models.move_to_end(name)
             return found
         self._turn_to(name)
-        self._doing = ("load", began := self._clock())
-        self._failures.pop(name, None)
+        self._doing = ("load", self._clock())
         try:
-            self._make_room(name)
-            self._send(self._held({name: HeldModel("loading", f"loading from {name}")}))
-            model = self._load_model(Path(name))
-        except Exception as error:
-            if not isinstance(error, ImpetusError):
-                log.exception("a model could not be loaded")
-                error = _unforeseen(error)
-            self._failures[name] = str(error)
-            self._send(self._held())
-            raise error
+            return self._held.load(name)
         finally:
             self._doing = ("", self._clock())
-        detail = f"loaded in {self._clock() - began:.1f} s from {name}"
-        self._models[name] = _Loaded(model, model.nbytes, detail)
-        self._send(self._held())
-        return self._models[name]
 
-    def _make_room(self, name: str) -> None:
-        needed = self._machine.needed(Path(name))
-        idle = {other: held for other, held in self._models.items() if held.model.waiting() is None}
-        most = self._room() + sum(held.model.nbytes for held in idle.values())
-        if needed > most:
-            raise InsufficientMemory(Path(name).name, needed, most)
-        for other in idle:
-            if needed <= self._room():
-                return
-            log.warning("%s makes room for %s", other, name)
-            self._unload(other)
-
-    def _room(self) -> int:
-        held = sum(loaded.model.nbytes for loaded in self._models.values())
-        return min(self._machine.available(), self._machine.limit - held)
-
-    def _unload(self, name: str) -> None:
-        self._failures.pop(name, None)
-        loaded = self._models.pop(name, None)
-        if loaded is None:
-            return
+    def _unloading(self, name: str) -> None:
+        """Who was being answered is told."""
         for number in [number for number, (owner, _) in self._sequences.items() if owner == name]:
             del self._sequences[number]
             error = ModelError(f"The model {Path(name).name} was unloaded while it was answering; ask again")
             self._send(messages.failed(number, error))
-        loaded.model.close()
-        self._send(self._held())
 
-    def _watch_memory(self) -> None:
-        """Where memory is scarce, halve the caches; where that gave nothing, let go of what nobody uses."""
-        if self._clock() - self._looked < LOOK_S:
-            return
-        self._looked = self._clock()
-        available = self._machine.available()
-        if available >= SCARCE_BYTES:
-            return
-        log.warning("%d MB of memory are left; caches shrink", available // 1_000_000)
-        for name, loaded in list(self._models.items()):
-            caches = loaded.model.nbytes - loaded.weights
-            if caches > 0:
-                loaded.model.trim(caches // 2)
-            elif loaded.model.waiting() is None:
-                self._unload(name)
-        self._send(self._held())
-
-    def _held(self, more: dict[str, HeldModel] | None = None) -> messages.Held:
-        models = {
-            name: HeldModel("ready", loaded.detail, loaded.model.nbytes, loaded.model.counters)
-            for name, loaded in self._models.items()
-        }
-        return messages.Held(
-            models | {name: HeldModel("failed", reason) for name, reason in self._failures.items()} | (more or {})
-        )
-
-
-def _unforeseen(error: Exception) -> ModelError:
-    reason = (str(error) or type(error).__name__).splitlines()[0][:200]
-    return ModelError(f"The model failed for a reason Impetus did not foresee: {reason}; the log says where")
+    def _turn_to(self, name: str) -> None:
+        if name != self._working:
+            self._working = name
+            self._send(messages.Working(name))

@@ -5,6 +5,7 @@ once, whatever the models are computing.
 """
 
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -15,8 +16,11 @@ from pathlib import Path
 
 from impetus.domain.ports import Embedder, TextModel
 from impetus.worker import messages
-from impetus.worker.loop import Loop, Machine
+from impetus.worker.loop import Loop
 from impetus.worker.messages import Ping, Pong, ToEngine, ToWorker
+from impetus.worker.residency import Machine
+
+log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 
@@ -56,20 +60,24 @@ def run(
     threading.Thread(target=_listen, args=(channel, loop), name="impetus-reader", daemon=True).start()
     try:
         loop.run()
-    except BrokenPipeError:
+    except ConnectionError:
         return  # the engine is gone; the reading thread has seen it as well
     teardown()
 
 
 def _listen(channel: Channel, loop: Loop) -> None:
+    code = 1
     try:
         for message in channel.receive():
             if isinstance(message, Ping):
                 channel.send(Pong(*loop.progress()))
             else:
                 loop.inbox.put(message)
+        code = 0
+    except Exception:
+        log.exception("the engine cannot be understood any more")
     finally:
-        os._exit(0)  # no clean end: nobody waits for what is computed, and native code cannot be asked to stop
+        os._exit(code)  # no clean end: nobody waits for what is computed, and native code cannot be asked to stop
 
 
 def _end_with_parent() -> None:
