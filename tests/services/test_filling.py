@@ -1,6 +1,7 @@
 """Neural vectors in the background: what is filled in, in which order, and what stops it."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -115,6 +116,21 @@ async def test_another_model_begins_anew(tmp_path: Path, project: Path, embedder
     async with filled_index(tmp_path / "home", project, other) as index:
         await finished(index)
         assert len(other.embedded) == 3
+
+
+async def test_a_second_worktree_embeds_nothing(tmp_path: Path, project: Path, embedder: GatedEmbedder) -> None:
+    second = Path(shutil.copytree(project, tmp_path / "second"))
+    neural = Neural(embedder, quiet=0.0)
+    async with live_index(tmp_path / "home", project, HashEmbedder(), neural=neural) as index:
+        await index.idle()
+        await finished(index)
+        embedder.embedded.clear()
+        shared = index.repository
+        async with live_index(tmp_path / "home", second, HashEmbedder(), neural=neural, repository=shared) as other:
+            await other.idle()
+            assert (await finished(other)).done == 3
+    assert embedder.embedded == []
+    neural.close()
 
 
 async def test_open_files_come_first(tmp_path: Path, embedder: GatedEmbedder) -> None:
