@@ -40,7 +40,10 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "fim-pilot-42m
 
 
 async def create_engine(settings: Settings, problems: Sequence[str] = (), *, home: Path | None = None) -> Engine:
-    """An engine whose state lies under `home`, by default `config.home()`."""
+    """An engine whose state lies under `home`, by default `config.home()`. With a home of its own it keeps to that, and
+    leaves a Chroma server alone.
+    """
+    server = chroma_server(settings.index) if home is None else None
     embedder = StaticEmbedder()
     neural, said = _neural(settings.embedding, home or config.home())
     files, watcher = _Disks(), WatchfilesWatcher()
@@ -51,7 +54,7 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
         watcher=watcher,
         models=_models(settings),
         tallies=SqliteTallyStore((home or config.home()) / "stats.sqlite"),
-        repository_for=partial(_repository, home or config.home(), embedder, neural, _chroma_server(settings.index)),
+        repository_for=partial(_repository, home or config.home(), embedder, neural, server),
         neural=Neural(neural) if neural is not None else None,
         problem_sources=(files, watcher),
     )
@@ -160,7 +163,7 @@ def _compute(settings: EmbeddingSettings, home: Path) -> "Backend":
     return numpy_encoder.backend
 
 
-def _chroma_server(settings: IndexSettings) -> ChromaServer | None:
+def chroma_server(settings: IndexSettings) -> ChromaServer | None:
     return ChromaServer(settings.chroma_url, _key(settings.chroma_key_env)) if settings.chroma_url else None
 
 

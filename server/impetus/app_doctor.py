@@ -5,8 +5,9 @@ from pathlib import Path
 
 from impetus import config
 from impetus.adapters import blas, store_check
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.static_embedder import StaticEmbedder
-from impetus.app import create_engine
+from impetus.app import chroma_server, create_engine
 from impetus.config import Settings
 from impetus.services.doctor import Check, CheckResult, bad, good, warning
 from impetus.services.doctor_checks import end_checks, session_checks, system_checks
@@ -23,7 +24,7 @@ def doctor_checks(settings: Settings) -> list[Check]:
     linux = [Check("BLAS", lambda: linear_algebra(blas.preload()))] if sys.platform.startswith("linux") else []
     return [
         *system_checks(home),
-        Check("Indexes", lambda: indexes(home)),
+        Check("Indexes", lambda: indexes(home, chroma_server(settings.index))),
         *linux,
         *session_checks(open_session),
         *end_checks(Path.home()),
@@ -38,10 +39,10 @@ def linear_algebra(library: str | None) -> CheckResult:
     )
 
 
-def indexes(home: Path) -> CheckResult:
+def indexes(home: Path, server: ChromaServer | None = None) -> CheckResult:
     """Catalog and vectors of every index under the home directory."""
     embedder = StaticEmbedder()
-    reports = [store_check.examine(folder, embedder) for folder in store_check.folders(home)]
+    reports = [store_check.examine(folder, embedder, server) for folder in store_check.folders(home)]
     damaged = [report for report in reports if report.damage]
     if damaged:
         return bad(

@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from impetus.adapters.store import folder_for
+import pytest
+
+from impetus.adapters.store import folder_for, subject_of
 
 
 def _git(root: Path, *arguments: str) -> None:
@@ -31,3 +33,25 @@ def test_other_folders_have_an_index_each(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
     assert folder_for(tmp_path, first) != folder_for(tmp_path, second)
     assert folder_for(tmp_path, Path("/")).parent == tmp_path / "index"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/Owner/Name.git",
+        "https://someone:token@github.com/owner/name",
+        "git@github.com:owner/name.git",
+        "ssh://git@github.com/owner/name/",
+    ],
+)
+def test_checkouts_of_one_repository_have_one_subject(tmp_path: Path, url: str) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "config").write_text(
+        f'[remote "fork"]\n\turl = https://example.org/other\n[remote "origin"]\n\turl = {url}\n\tfetch = +refs\n'
+    )
+    assert subject_of(tmp_path) == "github.com/owner/name"
+
+
+def test_a_folder_from_nowhere_has_no_subject(tmp_path: Path) -> None:
+    assert subject_of(tmp_path) == ""

@@ -4,11 +4,13 @@
     python -m tests.bench.vectors --count 1000000 --server         # on a `chroma run` process
     python -m tests.bench.vectors --count 100000 --neighbors 32 --ef-search 100 200 400
 
+Beside the time it says the processor's time, of the server too, which other work on the machine does not change much.
 Recall is the share of the ten nearest by exact search that are among the first ten found; queries ask for 150, as the
 retriever does. Vectors are clustered as those of code are; uniform ones would be the worst case of any index.
 """
 
 import argparse
+import os
 import subprocess
 import tempfile
 import time
@@ -68,17 +70,20 @@ def measure(folder: Path, arguments: argparse.Namespace, process: ChromaProcess 
     server = ChromaServer(process.url, timeout_s=120) if process else None
     data = Synthetic(arguments.dimensions)
     store = ChromaStore(folder, "bench", arguments.dimensions, server=server)
-    busy = 0.0
+    busy = worked = 0.0
     for first in range(0, arguments.count, _PART):
         ids, part = data.part(first, min(_PART, arguments.count - first))
-        started = time.perf_counter()
+        started, before = time.perf_counter(), _processor(process)
         store.add(ids, part)
         while store.settle():
             pass
         busy += time.perf_counter() - started
+        worked += _processor(process) - before
         count = first + len(part)
         if count % 100_000 == 0 or count == arguments.count:
-            _report(store, data, count, busy, process)
+            memory = f"rss {rss_mb():,.0f} MB" + (f", server {_rss_of(process.pid):,.0f} MB" if process else "")
+            rate = f"settled {count / busy:6,.0f}/s ({1e6 * worked / count:,.0f} µs of processor each)"
+            print(f"{count:9,} vectors  {rate}  {_ask(store, data, process)}  {memory}", flush=True)
     store.close()
     for ef_search in arguments.ef_search:
         chroma_index.HNSW["ef_search"] = ef_search
@@ -87,24 +92,30 @@ def measure(folder: Path, arguments: argparse.Namespace, process: ChromaProcess 
         started = time.perf_counter()
         again.search(data.queries[0], _ASKED)
         opened = time.perf_counter() - started
-        print(f"ef_search {ef_search}: first query {opened:.1f} s  {_ask(again, data)}", flush=True)
+        print(f"ef_search {ef_search}: first query {opened:.1f} s  {_ask(again, data, process)}", flush=True)
         again.close()
     print(f"disk {disk_mb(folder):,.0f} MB")
 
 
-def _report(store: ChromaStore, data: Synthetic, count: int, seconds: float, process: ChromaProcess | None) -> None:
-    memory = f"rss {rss_mb():,.0f} MB" + (f" and server {_rss_of(process.pid):,.0f} MB" if process else "")
-    print(f"{count:9,} vectors  settled {count / seconds:6,.0f}/s  {_ask(store, data)}  {memory}", flush=True)
-
-
-def _ask(store: ChromaStore, data: Synthetic) -> str:
+def _ask(store: ChromaStore, data: Synthetic, process: ChromaProcess | None) -> str:
     times, found = [], []
+    before = _processor(process)
     for query in data.queries:
         started = time.perf_counter()
         hits = store.search(query, _ASKED)
         times.append(time.perf_counter() - started)
         found.append([key for key, _ in hits[:_NEAREST]])
-    return f"query {spread(times)}  recall@10 {data.recall(found):.3f}"
+    worked = 1e3 * (_processor(process) - before) / len(times)
+    return f"query {spread(times)}  processor {worked:.1f} ms  recall@10 {data.recall(found):.3f}"
+
+
+def _processor(process: ChromaProcess | None) -> float:
+    """Seconds of processor that this process and the server have used; of the server only where /proc tells."""
+    seconds = time.process_time()
+    if process and Path("/proc").is_dir():
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def _modify(folder: Path, process: ChromaProcess | None, ef_search: int) -> None:

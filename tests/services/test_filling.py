@@ -1,6 +1,7 @@
 """Neural vectors in the background: what is filled in, in which order, and what stops it."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ from impetus.adapters import store
 from impetus.adapters.disk import Disk
 from impetus.config import IndexSettings
 from impetus.errors import ModelError
-from impetus.services import filling
 from impetus.services.filling import Filled, Filling, filling_state
 from impetus.services.neural import Neural
 from impetus.services.root_index import RootIndex
@@ -36,11 +36,17 @@ def embedder() -> GatedEmbedder:
 
 @asynccontextmanager
 async def filled_index(
-    home: Path, root: Path, embedder: GatedEmbedder, open_first: Callable[[], set[str]] = set
+    home: Path,
+    root: Path,
+    embedder: GatedEmbedder,
+    open_first: Callable[[], set[str]] = set,
+    on_change: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[RootIndex]:
-    neural = Neural(embedder, quiet=0.0)
+    neural = Neural(embedder, quiet=0.0, retry=0.0)
     try:
-        async with live_index(home, root, HashEmbedder(), neural=neural, open_first=open_first) as index:
+        async with live_index(
+            home, root, HashEmbedder(), neural=neural, open_first=open_first, on_change=on_change
+        ) as index:
             await index.idle()
             yield index
             embedder.gate.set()
@@ -56,16 +62,6 @@ def filling_of(index: RootIndex) -> Filling:
 async def finished(index: RootIndex) -> Filled:
     await asyncio.wait_for(filling_of(index).finished(), 20)
     return filling_of(index).filled
-
-
-async def until(index: RootIndex, true: Callable[[], bool]) -> None:
-    """Looked at whenever the state changes."""
-    changed = asyncio.Event()
-    filling_of(index)._on_change = changed.set
-    async with asyncio.timeout(20):
-        while not true():
-            await changed.wait()
-            changed.clear()
 
 
 def lacking(index: RootIndex) -> set[str]:
@@ -122,6 +118,21 @@ async def test_another_model_begins_anew(tmp_path: Path, project: Path, embedder
         assert len(other.embedded) == 3
 
 
+async def test_a_second_worktree_embeds_nothing(tmp_path: Path, project: Path, embedder: GatedEmbedder) -> None:
+    second = Path(shutil.copytree(project, tmp_path / "second"))
+    neural = Neural(embedder, quiet=0.0)
+    async with live_index(tmp_path / "home", project, HashEmbedder(), neural=neural) as index:
+        await index.idle()
+        await finished(index)
+        embedder.embedded.clear()
+        shared = index.repository
+        async with live_index(tmp_path / "home", second, HashEmbedder(), neural=neural, repository=shared) as other:
+            await other.idle()
+            assert (await finished(other)).done == 3
+    assert embedder.embedded == []
+    neural.close()
+
+
 async def test_open_files_come_first(tmp_path: Path, embedder: GatedEmbedder) -> None:
     project = tmp_path / "project"
     project.mkdir()
@@ -140,15 +151,20 @@ async def test_secrets_are_masked(tmp_path: Path, project: Path, embedder: Gated
         assert not any(secret in text for text in embedder.embedded)
 
 
-async def test_one_text_that_fails_holds_up_no_other(
-    tmp_path: Path, project: Path, embedder: GatedEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(filling, "_FIRST_PAUSE_S", 0.0)
+async def test_one_text_that_fails_holds_up_no_other(tmp_path: Path, project: Path, embedder: GatedEmbedder) -> None:
+    changed = asyncio.Event()
     embedder.poison = "beta"
-    async with filled_index(tmp_path / "home", project, embedder) as index:
-        await until(index, lambda: len(lacking(index)) == 1)
+    async with (
+        asyncio.timeout(20),
+        filled_index(tmp_path / "home", project, embedder, on_change=changed.set) as index,
+    ):
+        while len(lacking(index)) != 1:
+            changed.clear()
+            await changed.wait()
         embedder.poison = ""
-        await until(index, lambda: not lacking(index))
+        while lacking(index):
+            changed.clear()
+            await changed.wait()
 
 
 async def test_a_failed_embedder_is_said_and_static_vectors_go_on(
@@ -156,7 +172,7 @@ async def test_a_failed_embedder_is_said_and_static_vectors_go_on(
 ) -> None:
     embedder.broken = ModelError("The embedding server is away")
     async with filled_index(tmp_path / "home", project, embedder) as index:
-        await asyncio.to_thread(embedder.asked.wait, 10)
+        await finished(index)
         (project / "new.py").write_text("def new():\n    return 5\n")
         index.note([project / "new.py"])
         await index.idle()
@@ -171,7 +187,8 @@ async def test_a_failed_embedder_is_said_and_static_vectors_go_on(
 async def test_bad_vectors_are_never_stored(tmp_path: Path, project: Path, embedder: GatedEmbedder, bad: float) -> None:
     embedder.bad = bad
     async with filled_index(tmp_path / "home", project, embedder) as index:
-        await asyncio.to_thread(embedder.asked.wait, 10)
+        assert (await finished(index)).done == 0
+        assert filling_of(index).filled.total == 3
         vectors = index.repository.store.neural
         assert vectors is not None
         assert len(vectors) == 0

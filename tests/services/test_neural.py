@@ -46,16 +46,15 @@ def test_a_query_has_its_vector_and_is_not_computed_twice(neural: Neural, embedd
     assert embedder.queries == ["parse url"]
 
 
-def test_a_query_goes_without_when_its_vector_is_late_and_has_it_next_time(embedder: GatedEmbedder) -> None:
-    neural = Neural(embedder, deadline=0.0)
+def test_a_query_goes_without_when_its_vector_is_late_and_has_it_next_time(
+    neural: Neural, embedder: GatedEmbedder, clock: Clock
+) -> None:
     embedder.gate.clear()
     asked = neural.ask("parse url")
+    clock.now += 10
     assert asked.result() is None
     embedder.gate.set()
-    neural._queries.submit(lambda: None).result()
-    neural._queries.shutdown(wait=True)
     assert neural.ask("parse url").result() is not None
-    neural.close()
 
 
 def test_queries_do_not_queue_behind_a_slow_embedder(neural: Neural, embedder: GatedEmbedder) -> None:

@@ -15,6 +15,7 @@ from impetus.adapters.chroma_index import BATCH, HNSW, ChromaServer
 from impetus.domain.ports import Vectors
 
 _CONNECT_S: Final = 2.0
+_QUERY_S: Final = 1.5
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
 
@@ -62,8 +63,9 @@ class ServerIndex:
         self._ask("upsert", {"ids": list(ids), "embeddings": vectors.tolist()})
 
     def query(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """Somebody waits for this one, so it is given up sooner."""
         body = {"query_embeddings": [vector.tolist()], "n_results": limit, "include": ["distances"]}
-        answer = self._ask("query", body)
+        answer = self._ask("query", body, timeout=min(_QUERY_S, self._server.timeout_s))
         return [(key, 1.0 - d) for key, d in zip(answer["ids"][0], answer["distances"][0], strict=True)]
 
     def count(self) -> int:
@@ -89,12 +91,13 @@ class ServerIndex:
         """A server is only let go of: what it holds is not ours alone."""
         self.close()
 
-    def _ask(self, what: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask(self, what: str, body: dict[str, Any] | None = None, timeout: float | None = None) -> Any:
         client = self._client
         if client is None:
             raise httpx.NetworkError("closed")
         path = f"{self._url}/{self.identity}/{what}"
-        return _answer(client.get(path) if body is None else client.post(path, json=body))
+        limit = httpx.Timeout(timeout or self._server.timeout_s, connect=_CONNECT_S)
+        return _answer(client.get(path, timeout=limit) if body is None else client.post(path, json=body, timeout=limit))
 
 
 def _answer(response: httpx.Response) -> Any:

@@ -55,7 +55,8 @@ class ChromaStore:
         self._lock = threading.Lock()  # held while Chroma is opened, written or closed; queries run beside writes
         self._closed = False
         self._emptying = False
-        self._retry_at = 0.0
+        self._retry_at = 0.0  # after a failure of a server
+        self._opening: threading.Thread | None = None
         self._problems: tuple[Problem, ...] = ()
         self._index: LargeIndex
         if server is None:
@@ -145,12 +146,16 @@ class ChromaStore:
 
     def _search_chroma(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         if not self._index.is_open:
+            if self._retry_at:  # a server that failed: no query waits for it to be there again
+                self._open_aside()
+                return []
             with self._lock:
                 if self._closed or not self._open():
                     return []
         opened = self._index.generation
         try:
-            found = self._index.query(vector, limit)
+            # Of what a server finds some may be only colleagues', so more is asked for.
+            found = self._index.query(vector, 2 * limit if self._index.shared else limit)
         except Exception as error:
             with self._lock:
                 if self._index.generation == opened:  # else it was closed or started over meanwhile
@@ -173,12 +178,22 @@ class ChromaStore:
         except Exception as error:  # Chroma raises whatever its Rust core raises, up to bare Exception
             self._failed(error)
             return self._index.is_open
-        self._problems = ()
+        self._problems, self._retry_at = (), 0.0
         if lost:
             self._segment.remove(lost)
             self._say(f"{len(lost):,} vectors were lost and are being made again")
         self._segment.keep_to(self._index.key, self._index.identity)
         return True
+
+    def _open_aside(self) -> None:
+        def work() -> None:
+            with self._lock:
+                if not self._closed:
+                    self._open()
+
+        if self._clock() >= self._retry_at and not (self._opening and self._opening.is_alive()):
+            self._opening = threading.Thread(target=work, name="chroma-open", daemon=True)
+            self._opening.start()
 
     def _lost(self) -> list[str]:
         """Ids that the segment believes to be in Chroma and that are not there."""

@@ -1,14 +1,11 @@
-"""A text encoder computed in numpy, float32: runs on any machine, and is what every other backend is compared with.
-
-It takes one core: it works in the background, and threads of a BLAS that share a busy machine wait for each other (four
-times as long for a query on two cores under load).
-"""
+"""A text encoder computed in numpy, float32: runs on any machine, and is what every other backend is compared with."""
 
 from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 
+from impetus.adapters import blas
 from impetus.adapters.encoder_folder import Encoder, EncoderFolder, Linear, Norm, Weights, padded
 
 #: Tokens computed at once, padding included; more gains nothing on a CPU and makes a step long.
@@ -19,18 +16,9 @@ _PASS = 65_536
 
 def backend(folder: EncoderFolder) -> Callable[[Sequence[Sequence[int]]], Weights]:
     """For `LocalEmbedder`. Safe to use from several threads."""
-    _use_one_core()
+    blas.one_thread_for_numpy()
     encoder = folder.load()
     return lambda rows: encode(encoder, rows, folder.pooling)
-
-
-def _use_one_core() -> None:
-    """Of numpy's own BLAS alone: another one in this process belongs to a model runtime."""
-    from threadpoolctl import ThreadpoolController
-
-    for library in ThreadpoolController().lib_controllers:
-        if "numpy" in library.filepath:
-            library.set_num_threads(1)
 
 
 def encode(encoder: Encoder, rows: Sequence[Sequence[int]], pooling: str) -> Weights:

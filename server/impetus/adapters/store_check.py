@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.store import CATALOG, OpenStore
 from impetus.domain.ports import Embedder
 
@@ -24,11 +25,11 @@ def folders(home: Path) -> list[Path]:
     return sorted(file.parent for file in (home / "index").glob(f"*/{CATALOG}"))
 
 
-def examine(folder: Path, embedder: Embedder) -> StoreReport:
+def examine(folder: Path, embedder: Embedder, server: ChromaServer | None = None) -> StoreReport:
     damage = _damage(folder / CATALOG)
     if damage:
         return StoreReport(folder, damage)
-    store = OpenStore(folder, embedder)
+    store = OpenStore(folder, embedder, server=server)
     try:
         if store.writer is None:
             return StoreReport(folder, "", owned=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from impetus.adapters import blas
 from impetus.adapters.sqlite_catalog import failures, marks, slices
 from impetus.domain.ports import Vectors
 from impetus.errors import IndexFailed
@@ -30,6 +31,7 @@ class VectorSegment:
     """
 
     def __init__(self, path: Path, embedder_id: str, dimensions: int, *, read_only: bool = False) -> None:
+        blas.one_thread_for_numpy()
         self._lock = threading.Lock()
         self.dimensions = dimensions
         self._rows: dict[str, int] = {}

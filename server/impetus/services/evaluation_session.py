@@ -29,10 +29,10 @@ class SessionEngine:
                 await self._session.close_root(other)
         await self._session.open_root(root)
         await self._session.indexed()
-        await self._session.embedded()
         for index in self._session.status().indexes:
             if index.root == root and index.phase == "failed":
                 raise IndexFailed(index.problems[0].message)
+        await self._session.embedded()
 
     async def search(self, query: str, root: Path, limit: int) -> Sequence[Hit]:
         settings = self._session.settings.search

@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 #: Seconds that one batch may take; the number of its texts follows.
 _STEP_S = 0.4
 _MOST_TEXTS = 128
-#: Waits after failures, doubling.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
+_LONGEST_PAUSE_S = 60.0
 #: Share of the latest batch in the rate.
 _LATEST = 0.1
 
@@ -118,7 +117,7 @@ class Filling:
                 self._done.set()
 
     async def _fill(self) -> None:
-        pause = _FIRST_PAUSE_S
+        pause = self._neural.retry
         while True:
             await self._calm()
             await self._neural.quiet()
@@ -146,7 +145,7 @@ class Filling:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 continue
-            pause = _FIRST_PAUSE_S
+            pause = self._neural.retry
             await asyncio.to_thread(self._store, batch, vectors)
             self._count(batch, took)
             self._on_change()

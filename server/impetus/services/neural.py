@@ -27,6 +27,8 @@ _QUERIES = 2
 _KEPT_QUERIES = 256
 #: After a failed query the next so many seconds go without.
 _PAUSE_S = 15.0
+#: The background waits so long after a failure, and twice as long after each further one.
+RETRY_S = 2.0
 
 
 class Closeable(Protocol):
@@ -42,10 +44,12 @@ class Neural:
         *,
         deadline: float = DEADLINE_S,
         quiet: float = QUIET_S,
+        retry: float = RETRY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.embedder = embedder
         self._deadline = deadline
+        self.retry = retry
         self._quiet = quiet
         self._clock = clock
         self._used = -quiet

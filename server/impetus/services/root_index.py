@@ -208,6 +208,8 @@ class RootIndex:
 
     async def _follow(self) -> None:
         counts = await self._counts()
+        if self.filling is not None and not self.filling.filled.total:
+            await self.filling.measure()
         note = Problem(str(self.root), "Another Impetus process keeps this index; it is used as that process leaves it")
         self._say(
             IndexProgress(
