@@ -62,7 +62,7 @@ async def test_a_status_without_indexing_counts_what_is_there(tmp_path: Path) ->
         index = {"watch": False, "enable": enable}
         settings = resolve({"index": index, "embedding": {"model": str(model)}})[0]
         engine = await create_engine(settings, home=tmp_path / "home")
-        await engine.open_root(root, set)
+        await engine.open_root(root, engine.settings.index, set)
         filling = engine.index(root).filling
         assert filling is not None
         if enable:

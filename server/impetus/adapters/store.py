@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from impetus.adapters import blas, git
+from impetus.adapters import git
 from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.chroma_store import ChromaStore
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader
@@ -58,7 +58,6 @@ class OpenStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise IndexFailed(f"The index folder {folder} cannot be made: {error.strerror}") from error
-        blas.one_thread_for_numpy()
         self._lock = FileLock(folder / _LOCK)
         try:
             self._lock.acquire(timeout=0)  # the operating system lets go of it when the process dies
