@@ -1,0 +1,2 @@
+-- `:Telescope impetus`
+return require('telescope').register_extension({ exports = { impetus = require('impetus.pickers.telescope') } })
