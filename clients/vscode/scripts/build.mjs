@@ -1,4 +1,4 @@
-// Bundles the extension and its page into dist/; `build.mjs unit` and `build.mjs host` the tests into dist-test/.
+// Bundles the extension and its page into dist/; `build.mjs unit` the unit tests into dist-test/.
 import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
@@ -11,8 +11,6 @@ const tests = (folder) =>
 
 if (process.argv[2] === "unit") {
   await build({ ...node, entryPoints: tests("test/unit"), outdir: "dist-test/unit", outbase: "test/unit" });
-} else if (process.argv[2] === "host") {
-  await build({ ...node, entryPoints: ["test/host/index.ts"], outfile: "dist-test/host/index.js" });
 } else {
   await build({ ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", minify: true });
   await build({

@@ -12,11 +12,12 @@ export interface Shown {
 
 const AT_WORK = new Set(["scanning", "indexing", "storing"]);
 
-export function barText(phase: Phase, reason: string, status: StatusResult | undefined): Shown {
+export function barText(phase: Phase, reason: string, status: StatusResult | undefined, folders: number): Shown {
   if (phase === "missing" || phase === "failed") return { text: "$(error) Impetus", label: `Impetus: ${reason}`, severity: "error" };
   if (phase === "starting" || status === undefined) return shown("$(loading~spin) Impetus", "Impetus is starting");
   const working = status.indexes.find((index) => AT_WORK.has(index.phase));
   if (working !== undefined) return shown(`$(sync~spin) Impetus ${percentage(working)}`, `Impetus: ${indexText(working)}`);
+  if (isIndexing(status, folders)) return shown("$(sync~spin) Impetus", "Impetus is opening the workspace");
   if (status.health !== "ok") {
     const severity = status.health;
     return { text: `$(${severity}) Impetus`, label: `Impetus: ${status.message}`, severity };
@@ -24,12 +25,18 @@ export function barText(phase: Phase, reason: string, status: StatusResult | und
   const loading = status.models.find((model) => model.state === "loading");
   if (loading !== undefined) return shown(`$(loading~spin) Impetus: ${modelName(loading)}`, `Impetus is loading ${loading.id}`);
   const chat = status.models.find((model) => model.role === "chat");
-  const name = chat === undefined || chat.state === "none" ? "quotations" : modelName(chat);
+  const name = chat === undefined || chat.id === "" ? "quotations" : modelName(chat);
   return shown(`$(pass) Impetus: ${name}`, `Impetus: ${status.message}`);
 }
 
 function shown(text: string, label: string): Shown {
   return { text, label, severity: "none" };
+}
+
+/** Also before the server has looked at the `folders` of the workspace (how many there are) at all. */
+export function isIndexing(status: StatusResult | undefined, folders: number): boolean {
+  if (status === undefined || (status.indexes.length === 0 && folders > 0 && status.health === "ok")) return true;
+  return status.indexes.some((index) => AT_WORK.has(index.phase));
 }
 
 export function indexText(index: IndexState): string {

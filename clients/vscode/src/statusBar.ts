@@ -16,7 +16,7 @@ export function statusBar(server: Server): vscode.Disposable {
   item.name = "Impetus";
   item.command = "impetus.showStatus";
   const show = () => {
-    const { text, label, severity } = barText(server.phase, server.reason, server.status);
+    const { text, label, severity } = barText(server.phase, server.reason, server.status, vscode.workspace.workspaceFolders?.length ?? 0);
     item.text = text;
     item.accessibilityInformation = { label, role: "button" };
     item.backgroundColor = COLORS[severity];

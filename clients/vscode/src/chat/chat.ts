@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import { REQUEST_CANCELLED, type AnswerResult, type AskParams, type ExplainParams } from "../protocol";
 import type { Server } from "../server/server";
+import { isIndexing } from "../state";
 import { chatHistory, failed, finished, newConversation, newTurn, stopped, withPart, type Conversation, type Turn } from "./conversation";
 import type { History } from "./history";
 import type { ToPage } from "./messages";
@@ -28,6 +29,11 @@ export class Chat implements vscode.Disposable {
   explain(about: NonNullable<Turn["about"]>): Promise<AnswerResult | undefined> {
     const params: ExplainParams = { textDocument: about.textDocument, range: about.range };
     return this.run(newTurn(this.conversation, "explain", `Explain ${about.label}`, about), "impetus/explain", params);
+  }
+
+  /** The same once more, as a new turn. */
+  again({ kind, question, about }: Turn): Promise<AnswerResult | undefined> {
+    return kind === "explain" && about !== undefined ? this.explain(about) : this.ask(question, about);
   }
 
   stop(): void {
@@ -62,7 +68,7 @@ export class Chat implements vscode.Disposable {
     const tell = (message: ToPage) => {
       if (this.conversation === conversation) this.changed.fire(message);
     };
-    become(first);
+    become(this.server.phase === "running" && isIndexing(this.server.status, vscode.workspace.workspaceFolders?.length ?? 0) ? { ...first, indexing: true } : first);
     tell({ type: "turn", turn });
     answering(true);
     let result: AnswerResult | undefined;

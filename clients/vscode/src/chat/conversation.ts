@@ -29,6 +29,8 @@ export interface Turn {
   model?: string;
   /** The answer was ended by `chat.max_tokens`. */
   cutOff?: boolean;
+  /** The index was not complete when the question was asked. */
+  indexing?: boolean;
 }
 
 export interface Conversation {

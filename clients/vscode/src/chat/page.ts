@@ -19,7 +19,7 @@ export function page(webview: vscode.Webview, folder: vscode.Uri): string {
   <main id="turns" role="log" aria-label="Conversation" aria-live="off" tabindex="-1"></main>
   <section id="welcome" aria-label="How to begin">
     <h2>Ask about this workspace</h2>
-    <p>Answers cite files and lines; a click on a citation opens them. Everything stays on this machine.</p>
+    <p>Answers cite files and lines; a click on a citation opens them. Nothing leaves this machine unless you choose a model elsewhere.</p>
     <ul id="examples"></ul>
     <p class="links">
       <button type="button" class="link" data-command="impetus.search">Search by meaning</button>

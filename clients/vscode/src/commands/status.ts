@@ -34,7 +34,7 @@ function absent(server: Server): Entry[] {
 }
 
 function present(status: StatusResult, suggestions: Suggestions): Entry[] {
-  const offered = `${suggestions.accepted} of ${suggestions.shown} taken in this window`;
+  const offered = suggestions.shown > 0 ? `; ${suggestions.accepted} of ${suggestions.shown} taken in this window` : "";
   return [
     separator("Index"),
     ...status.indexes.map((index) => ({
@@ -46,7 +46,7 @@ function present(status: StatusResult, suggestions: Suggestions): Entry[] {
     separator("Models"),
     ...status.models.map((model) => ({
       label: `$(${model.role === "chat" ? "comment-discussion" : model.role === "completion" ? "lightbulb" : "circuit-board"}) ${model.role}`,
-      description: modelText(model) + (model.role === "completion" ? `; ${offered}` : ""),
+      description: modelText(model) + (model.role === "completion" ? offered : ""),
       ...(model.detail !== "" && { detail: model.detail }),
       command: "impetus.chooseModel",
     })),

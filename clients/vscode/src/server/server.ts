@@ -14,7 +14,7 @@ export type Phase = "missing" | "starting" | "running" | "failed";
 export class ServerUnavailable extends Error {}
 
 const NO_PROGRAM =
-  "There is no Impetus server: no program `impetus` is on the PATH and impetus.server.command names none. Set up the server";
+  "There is no Impetus server: the PATH has no program impetus, and the setting impetus.server.command names none. Set up the server";
 
 /** The server announces its requests as commands too; here the commands are the extension's own. */
 const OWN_COMMANDS: StaticFeature = {

@@ -72,21 +72,26 @@ function show(turn: Turn): void {
 
 /** Text of a running answer. Painted once a frame: deltas can come faster. */
 function grow(id: number, text: string): void {
-  const turn = conversation.turns.find((turn) => turn.id === id);
+  const turn = turnOf(id);
   if (turn === undefined) return;
   turn.answer += text;
   if (painting) return;
   painting = true;
   requestAnimationFrame(() => {
     painting = false;
-    const answer = byId(`turn-${id}`)?.querySelector<HTMLElement>(".answer");
-    if (!answer) return;
+    const now = turnOf(id);
+    const answer = document.querySelector<HTMLElement>(`#turn-${id} .answer`);
+    if (now?.state !== "running" || answer === null) return; // it ended meanwhile and is shown whole
     const following = atEnd();
-    showAnswer(answer, turn);
-    const note = answer.parentElement?.querySelector(".note");
-    if (note) note.textContent = runningText({ ...turn, state: "running" });
+    showAnswer(answer, now);
+    const note = document.querySelector(`#turn-${id} .note`);
+    if (note !== null) note.textContent = runningText(now);
     toEnd(following);
   });
+}
+
+function turnOf(id: number): Turn | undefined {
+  return conversation.turns.find((turn) => turn.id === id);
 }
 
 // -- what the person does ------------------------------------------------------------------------------------------
@@ -121,6 +126,7 @@ document.addEventListener("click", ({ target }) => {
   if (source !== undefined) editor.postMessage({ type: "open", turn, source: Number(source) });
   else if (command !== undefined) editor.postMessage({ type: "command", command: command as Extract<FromPage, { type: "command" }>["command"] });
   else if (example !== undefined) compose(example);
+  else if (action === "again") editor.postMessage({ type: "again", turn });
   else if (action === "place") editor.postMessage({ type: "place", turn });
   else if (action === "detach") compose(box.value);
   else if (action === "copy" || action === "insert") act(action, button);

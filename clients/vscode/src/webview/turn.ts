@@ -1,5 +1,6 @@
 // One turn of the conversation as elements: the question, the answer, how it stands, its sources.
 
+import DOMPurify from "dompurify";
 import type { ShownSource, Turn } from "../chat/conversation";
 import { html } from "./markdown";
 
@@ -30,7 +31,7 @@ export function turnElement(turn: Turn): HTMLElement {
 
 /** Renders the answer's text into its element. Also while it streams: what is half written is valid Markdown too. */
 export function showAnswer(target: HTMLElement, turn: Turn): void {
-  target.innerHTML = html(turn.answer);
+  target.innerHTML = DOMPurify.sanitize(html(turn.answer), { FORBID_TAGS: ["img", "style", "form"] });
   for (const button of target.querySelectorAll<HTMLButtonElement>(".cite")) {
     const number = Number(button.dataset["source"]);
     const source = turn.sources.find((source) => source.number === number);
@@ -80,6 +81,10 @@ function footer(turn: Turn): HTMLElement[] {
   if (turn.cutOff === true) notes.push("Cut off at chat.max_tokens");
   if (turn.model !== undefined) notes.push(turn.model);
   const lines = notes.length === 0 ? [] : [element("div", { className: "note" }, notes.join(" · "))];
+  if (turn.indexing === true) {
+    const again = element("button", { type: "button", className: "link", data: { do: "again" } }, "Ask again");
+    lines.push(element("div", { className: "note" }, "The index was not complete yet. ", again));
+  }
   if (turn.error !== undefined) lines.push(element("div", { className: "error", role: "alert" }, turn.error));
   return lines;
 }
