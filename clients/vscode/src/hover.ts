@@ -26,7 +26,7 @@ export function hover(server: Server): vscode.Disposable {
       const found = symbols?.find((symbol) => symbol.name === name);
       if (found === undefined || isAt(found, document.uri, position)) return undefined;
       const code = await codeAt(found).catch(() => undefined); // the file may be gone since
-      return code && new vscode.Hover(text(found, code, document, position), range);
+      return code ? new vscode.Hover(text(found, code, document, position), range) : undefined;
     },
   });
 }

@@ -7,16 +7,38 @@ export function rangeOf({ start, end }: Range): vscode.Range {
   return new vscode.Range(start.line, start.character, end.line, end.character);
 }
 
-/** Shows a place; `preview` leaves the focus where it is, as one looks through results. */
+/** Shows a place with its lines highlighted; `preview` leaves the focus where it is, as one looks through results. */
 export async function open(uri: string, range: Range, options: { preview?: boolean; beside?: boolean } = {}): Promise<void> {
   const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
+  const place = document.validateRange(rangeOf(range));
   const editor = await vscode.window.showTextDocument(document, {
     preview: true,
     preserveFocus: options.preview ?? false,
     ...(options.beside && { viewColumn: vscode.ViewColumn.Beside }),
-    selection: document.validateRange(rangeOf(range)),
+    selection: new vscode.Range(place.start, place.start),
   });
-  editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+  editor.revealRange(place, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+  highlight(editor, place);
+}
+
+const HIGHLIGHT = vscode.window.createTextEditorDecorationType({
+  isWholeLine: true,
+  backgroundColor: new vscode.ThemeColor("editor.rangeHighlightBackground"),
+  overviewRulerColor: new vscode.ThemeColor("editorOverviewRuler.rangeHighlightForeground"),
+});
+let ending: vscode.Disposable | undefined;
+
+/** Until the person moves the cursor there, or another place is shown. */
+function highlight(editor: vscode.TextEditor, range: vscode.Range): void {
+  ending?.dispose();
+  editor.setDecorations(HIGHLIGHT, [range]);
+  const moved = vscode.window.onDidChangeTextEditorSelection(({ textEditor, kind }) => {
+    if (textEditor === editor && kind !== undefined) ending?.dispose();
+  });
+  ending = new vscode.Disposable(() => {
+    moved.dispose();
+    editor.setDecorations(HIGHLIGHT, []);
+  });
 }
 
 /** `src/app.py:12-30` */

@@ -27,11 +27,11 @@ const QUIET = {
   "git.openRepositoryInParentFolders": "never",
 };
 
-/** Options: `settings`, `server` (arguments of VS Code's server), `impetus` (the program on the PATH). */
-export async function startEditor({ settings = {}, server = [], impetus = process.env.IMPETUS } = {}) {
+/** Options: `settings` (of the machine), `user` (more settings), `server` (arguments of VS Code's server), `impetus` (the program on the PATH). */
+export async function startEditor({ settings = {}, user = {}, server = [], impetus = process.env.IMPETUS } = {}) {
   const data = mkdtempSync(join(tmpdir(), "impetus-vscode-"));
   mkdirSync(join(data, "user", "User"), { recursive: true });
-  writeFileSync(join(data, "user", "User", "settings.json"), JSON.stringify(QUIET));
+  writeFileSync(join(data, "user", "User", "settings.json"), JSON.stringify({ ...QUIET, ...user }));
   const settingsFile = join(data, "user", "Machine", "settings.json");
   mkdirSync(dirname(settingsFile));
   writeFileSync(settingsFile, JSON.stringify(settings));
@@ -98,11 +98,24 @@ async function freePort() {
 // -- what a person does in a window ----------------------------------------------------------------------------------
 
 export async function command(page, title) {
-  await page.keyboard.press("F1");
+  await pick(page, "F1", `>${title}`, title);
+}
+
+/** Types into the list that `key` opens and takes the entry. Again when another window part took the focus meanwhile. */
+async function pick(page, key, text, title) {
   const input = page.locator(".quick-input-widget input[type=text]");
-  await input.waitFor();
-  await input.fill(`>${title}`);
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await page.keyboard.press(key);
+      await input.waitFor({ timeout: 10_000 });
+      await input.fill(text, { timeout: 5000 });
+      await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: title }).waitFor({ timeout: 10_000 });
+      return await page.keyboard.press("Enter");
+    } catch (error) {
+      if (attempt === 3) throw error;
+      await page.keyboard.press("Escape");
+    }
+  }
 }
 
 /** The page of the chat, which lies in two frames. */
@@ -119,12 +132,7 @@ export async function openChat(page) {
 /** `path` is absolute: looking names up needs ripgrep, which is not there. */
 export async function openFile(page, path) {
   const name = path.split("/").at(-1);
-  await page.keyboard.press("Control+P");
-  const input = page.locator(".quick-input-widget input[type=text]");
-  await input.waitFor();
-  await input.fill(path);
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
-  await page.keyboard.press("Enter");
+  await pick(page, "Control+P", path, name);
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
 }
 

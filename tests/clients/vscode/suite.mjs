@@ -61,6 +61,12 @@ function setSettings(changes) {
   writeFileSync(editor.settingsFile, JSON.stringify({ ...now, ...changes }));
 }
 
+/** A new file in the workspace. */
+function empty(name) {
+  writeFileSync(join(folder, name), "");
+  return join(folder, name);
+}
+
 /** The text of the editor's visible lines; Monaco shows spaces as no-break spaces. */
 const shownText = async (page) => (await page.locator(".part.editor .view-line").allTextContents()).join("\n").replaceAll("\u00a0", " ");
 
@@ -87,7 +93,7 @@ await page.exposeFunction("saw", (text) => seen.add(text));
 
 try {
   await check("activation", async () => {
-    await statusItem(page).waitFor();
+    await statusItem(page).waitFor({ timeout: Math.max(TIMEOUT, 60_000) });
     await page.evaluate(() => {
       const look = () => document.querySelectorAll(".statusbar-item").forEach((item) => globalThis.saw(item.textContent));
       new MutationObserver(look).observe(document.querySelector(".statusbar"), { subtree: true, childList: true, characterData: true });
@@ -108,21 +114,17 @@ try {
     await turn.locator("button.cite").first().click();
     await until("the cited file is open", async () => (await activeTab(page)) === "positions.py");
     const label = await turn.locator("button.cite").first().getAttribute("aria-label");
-    const [, last] = /:(?:\d+-)?(\d+)$/.exec(label).map(Number);
-    await until("the cited range is selected", async () => (await cursor(page))[0] === last);
+    const [, first] = /:(\d+)(?:-\d+)?$/.exec(label).map(Number);
+    await until("the cursor is where the cited range begins", async () => (await cursor(page))[0] === first);
   });
 
   await check("insert", async () => {
     const view = await openChat(page);
-    await command(page, "File: New Untitled Text File");
-    await until("an empty file is open", async () => /^Untitled/.test(await activeTab(page)));
+    await openFile(page, empty("inserted.py"));
     const code = view.locator(".code").first();
     const text = await code.locator("code").textContent();
     await code.locator("[data-do=insert]").click();
     await until("the code is in the file", async () => (await shownText(page)).includes(text.split("\n")[0]));
-    await page.keyboard.press("Control+A");
-    await page.keyboard.press("Delete");
-    await command(page, "View: Close All Editors");
   });
 
   await check("explain", async () => {
@@ -156,15 +158,18 @@ try {
     await page.keyboard.press("Control+G");
     await page.keyboard.type(`${line + 1}:${lines[line].indexOf("offset_at") + 3}`);
     await page.keyboard.press("Enter");
-    await command(page, "Show or Focus Hover");
     const shown = page.locator(".monaco-hover", { hasText: "Explain with Impetus" });
-    await shown.waitFor();
+    await until("the hover is shown", async () => {
+      await command(page, "Show or Focus Hover"); // again: the cursor's move hides it
+      return shown.waitFor({ timeout: 3000 }).then(() => true, () => false);
+    });
     assert.match((await shown.textContent()).replaceAll("\u00a0", " "), /def offset_at[\s\S]*lsp\/positions\.py:\d+/);
   });
 
   await check("search", async () => {
     await openFile(page, join(folder, "errors.py"));
     await command(page, "Impetus: Search by Meaning");
+    await page.locator(".quick-input-title", { hasText: "Search by meaning" }).waitFor();
     const input = page.locator(".quick-input-widget input[type=text]");
     await input.pressSequentially("glob patterns of ignore files", { delay: 20 });
     await page.locator(".quick-input-list .monaco-list-row", { hasText: /ignore/ }).first().waitFor();
@@ -172,6 +177,7 @@ try {
     await page.keyboard.press("Escape");
     await until("the file from before is back", async () => (await activeTab(page)) === "errors.py");
     await command(page, "Impetus: Search by Meaning");
+    await page.locator(".quick-input-title", { hasText: "Search by meaning" }).waitFor();
     await input.fill("glob patterns of ignore files");
     const best = page.locator(".quick-input-list .monaco-list-row").first();
     await until("hits are listed", async () => /ignore/.test(await best.textContent()));
@@ -181,11 +187,7 @@ try {
   });
 
   await check("complete", async () => {
-    await command(page, "File: New Untitled Text File");
-    await until("an empty file is open", async () => /^Untitled/.test(await activeTab(page)));
-    await command(page, "Change Language Mode");
-    await page.locator(".quick-input-widget input[type=text]").fill("Python");
-    await page.locator('.quick-input-list .monaco-list-row[aria-label^="Python"]').first().click();
+    await openFile(page, empty("typed.py"));
     await page.keyboard.type("def add(a, b):\nreturn ");
     const ghost = page.locator(".ghost-text-decoration, .ghost-text");
     await ghost.first().waitFor();
@@ -266,8 +268,7 @@ try {
 
   await check("doctor", async () => {
     await command(page, "Impetus: Doctor");
-    const output = page.locator(".part.panel .view-lines");
-    await until("the verdict is shown", async () => /checks.passed/.test(await output.textContent()));
+    await until("the verdict is shown", async () => /Python: 3[\s\S]*\d+ of \d+ checks passed/.test(await shownText(page)));
   });
 
   await check("missing", async () => {

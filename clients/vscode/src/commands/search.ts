@@ -29,6 +29,7 @@ export async function search(server: Server, query = "", quiet = false): Promise
   let running: vscode.CancellationTokenSource | undefined;
   let pause: NodeJS.Timeout | undefined;
   let taken = false;
+  let previewed = false;
 
   const update = async (text: string) => {
     running?.cancel();
@@ -52,7 +53,9 @@ export async function search(server: Server, query = "", quiet = false): Promise
     pause = setTimeout(() => void update(text), PAUSE);
   });
   picker.onDidChangeActive(([hit]) => {
-    if (hit?.passage !== undefined) void open(hit.passage.uri, hit.passage.range, { preview: true }).catch(() => undefined);
+    if (hit?.passage === undefined) return;
+    previewed = true;
+    void open(hit.passage.uri, hit.passage.range, { preview: true }).catch(() => undefined);
   });
   const take = (hit: Hit | undefined, beside: boolean) => {
     if (hit?.passage === undefined) return;
@@ -66,7 +69,7 @@ export async function search(server: Server, query = "", quiet = false): Promise
     clearTimeout(pause);
     running?.cancel();
     picker.dispose();
-    if (!taken && before !== undefined) void vscode.window.showTextDocument(before.document, { viewColumn: before.viewColumn, selection: before.selection });
+    if (!taken && previewed && before !== undefined) void vscode.window.showTextDocument(before.document, { viewColumn: before.viewColumn, selection: before.selection });
   });
   picker.show();
   if (query !== "") void update(query);

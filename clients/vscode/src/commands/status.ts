@@ -47,7 +47,7 @@ function present(status: StatusResult, suggestions: Suggestions): Entry[] {
     ...status.models.map((model) => ({
       label: `$(${model.role === "chat" ? "comment-discussion" : model.role === "completion" ? "lightbulb" : "circuit-board"}) ${model.role}`,
       description: modelText(model) + (model.role === "completion" ? offered : ""),
-      ...(model.detail !== "" && { detail: model.detail }),
+      ...(!["ready", "not loaded", "loading"].includes(model.state) && { detail: model.detail }),
       command: "impetus.chooseModel",
     })),
     ...(status.problems.length > 0 ? [separator("Problems")] : []),

@@ -23,8 +23,8 @@ export function turnElement(turn: Turn): HTMLElement {
     "article",
     { className: `turn ${turn.state}`, id: `turn-${turn.id}`, ariaLabel: `Question: ${turn.question}` },
     question(turn),
+    ...sources(turn), // first: they are there before the answer is
     answer,
-    ...sources(turn),
     ...footer(turn),
   );
 }
