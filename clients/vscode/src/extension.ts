@@ -30,7 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const commands: Record<string, (...args: never[]) => unknown> = {
     "impetus.ask": (params) => ask(chat, view, params),
     "impetus.explain": (params) => explain(chat, view, params),
-    "impetus.search": (query?: string, options?: { quiet?: boolean }) => search(running, typeof query === "string" ? query : "", options?.quiet),
+    "impetus.search": (query?: string) => search(running, typeof query === "string" ? query : ""), // a menu sends its file
     "impetus.reindex": (params) => reindex(running, params),
     "impetus.showStatus": () => showStatus(running, suggestions),
     "impetus.doctor": () => doctor.run(running),

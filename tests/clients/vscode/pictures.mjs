@@ -32,13 +32,14 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await view.locator(".question").first().scrollIntoViewIfNeeded();
     await settle(page);
     await shoot(page, "chat");
+    await shoot(page, "answer", { x: 48, y: 30, width: 430, height: SIZE.height - 52 });
 
     await command(page, "Impetus: Search by Meaning");
     await page.locator(".quick-input-title", { hasText: "Search by meaning" }).waitFor();
     await page.locator(".quick-input-widget input[type=text]").pressSequentially("mask secrets before they are stored", { delay: 15 });
     await page.locator(".quick-input-list .monaco-list-row", { hasText: "secrets.py" }).first().waitFor();
     await settle(page);
-    await shoot(page, "search");
+    await shoot(page, "search", { x: 290, y: 0, width: SIZE.width - 290, height: 560 });
     await page.keyboard.press("Escape");
 
     writeFileSync(join(folder, "read.py"), "");
@@ -52,7 +53,7 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await statusItem(page).click();
     await page.locator(".quick-input-list .monaco-list-row", { hasText: "Doctor" }).waitFor();
     await settle(page);
-    await shoot(page, "status");
+    await shoot(page, "status", { x: 290, y: 0, width: 602, height: 300 });
     await page.keyboard.press("Escape");
 
     await command(page, "View: Toggle Primary Side Bar Visibility");

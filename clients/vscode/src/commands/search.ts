@@ -15,9 +15,8 @@ interface Hit extends vscode.QuickPickItem {
   passage?: Passage;
 }
 
-/** With a query and `quiet` it answers with the hits and shows nothing. */
-export async function search(server: Server, query = "", quiet = false): Promise<Passage[] | undefined> {
-  if (quiet) return (await find(server, query)).hits;
+/** `query` is what the search begins with. */
+export function search(server: Server, query = ""): void {
   const before = vscode.window.activeTextEditor;
   const picker = vscode.window.createQuickPick<Hit>();
   picker.title = "Search by meaning";
@@ -73,10 +72,9 @@ export async function search(server: Server, query = "", quiet = false): Promise
   });
   picker.show();
   if (query !== "") void update(query);
-  return undefined;
 }
 
-function find(server: Server, query: string, token?: vscode.CancellationToken): Promise<SearchResult> {
+function find(server: Server, query: string, token: vscode.CancellationToken): Promise<SearchResult> {
   const params: SearchParams = { query, limit: LIMIT };
   return server.request<SearchResult>("impetus/search", params, token);
 }
