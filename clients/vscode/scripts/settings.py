@@ -1,7 +1,7 @@
 """Writes the server's settings into package.json, with the same names, types, limits and words.
 
-    python clients/vscode/scripts/settings.py           writes
-    python clients/vscode/scripts/settings.py --check   exit code 1 when package.json is out of date
+python clients/vscode/scripts/settings.py           writes
+python clients/vscode/scripts/settings.py --check   exit code 1 when package.json is out of date
 """
 
 import json
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
     if "--check" in arguments:
         if text == updated(text):
             return 0
-        print("package.json is out of date; run: python clients/vscode/scripts/settings.py", file=sys.stderr)
+        sys.stderr.write("package.json is out of date; run: python clients/vscode/scripts/settings.py\n")
         return 1
     PACKAGE.write_text(updated(text), "utf-8")
     return 0
