@@ -8,6 +8,7 @@ import { project, remove } from "./workspace.mjs";
 
 const [directory] = process.argv.slice(2);
 const SIZE = { width: 1180, height: 720 };
+const PATIENCE = 120_000;
 const THEMES = { light: "Default Light Modern", dark: "Default Dark Modern" };
 const CODE = "def read(path):\n    with open(path) as file:\n        ";
 
@@ -18,6 +19,7 @@ for (const [name, theme] of Object.entries(THEMES)) {
   const shoot = (page, what, clip) => page.screenshot({ path: join(directory, `${what}-${name}.png`), ...(clip && { clip }) });
   try {
     const page = await editor.window(folder, SIZE);
+    page.setDefaultTimeout(PATIENCE);
     await page.waitForFunction(() => /quotations/.test(document.querySelector('.statusbar-item[id$="impetus.status"]')?.textContent));
 
     await openChat(page);
