@@ -12,7 +12,8 @@ const tests = (folder) =>
 if (process.argv[2] === "unit") {
   await build({ ...node, entryPoints: tests("test/unit"), outdir: "dist-test/unit", outbase: "test/unit" });
 } else {
-  await build({ ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js", minify: true });
+  const entryPoints = { extension: "src/extension.ts", languageClient: "src/server/languageClient.ts" };
+  await build({ ...node, entryPoints, outdir: "dist", external: ["vscode", "./languageClient.js"], supported: { "dynamic-import": false }, minify: true });
   await build({
     entryPoints: ["src/webview/main.ts", "src/webview/style.css"],
     outdir: "dist/webview",

@@ -21,7 +21,8 @@ export async function startFakeChat() {
       if (endless) left.push(question);
     });
     response.writeHead(200, { "content-type": "text/event-stream" });
-    const words = ["The ", "fake ", "model ", "says ", "so ", "[1]."];
+    const hostile = question.includes("in HTML");
+    const words = hostile ? ["<b>bold</b> <img src=x> ", "![x](https://example.org/x.png) "] : ["The ", "fake ", "model ", "says ", "so ", "[1]."];
     for (let i = 0; !gone && (endless || i < words.length); i++) {
       response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: words[i % words.length] } }] })}\n\n`);
       await new Promise((resume) => setTimeout(resume, 60)); // slower than deltas are collected, so each is seen

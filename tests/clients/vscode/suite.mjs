@@ -208,6 +208,12 @@ try {
     assert.match(await turn.locator(".note").last().textContent(), new RegExp(MODEL));
   });
 
+  await check("html", async () => {
+    const answer = (await ask(page, "Tell me of the scheduler, in HTML")).locator(".answer");
+    assert.match(await answer.textContent(), /<b>bold<\/b> <img src=x>/);
+    assert.equal(await answer.locator("b, img").count(), 0);
+  });
+
   await check("stream", async () => {
     const view = await openChat(page);
     const before = await view.locator(".turn").count();

@@ -68,7 +68,7 @@ export class Chat implements vscode.Disposable {
     const tell = (message: ToPage) => {
       if (this.conversation === conversation) this.changed.fire(message);
     };
-    become(this.server.phase === "running" && isIndexing(this.server.status, vscode.workspace.workspaceFolders?.length ?? 0) ? { ...first, indexing: true } : first);
+    become(isIndexing(this.server.status, vscode.workspace.workspaceFolders?.length ?? 0) ? { ...first, indexing: true } : first);
     tell({ type: "turn", turn });
     answering(true);
     let result: AnswerResult | undefined;

@@ -1,7 +1,7 @@
 // The connection to `impetus lsp`: starting, checking who answers, requests, streamed answers, its state.
 
 import * as vscode from "vscode";
-import { LanguageClient, ProgressType, RevealOutputChannelOn, State, type StaticFeature } from "vscode-languageclient/node";
+import type { LanguageClient, StaticFeature } from "vscode-languageclient/node";
 import type { AnswerPart, AnswerResult, StatusResult } from "../protocol";
 import type { Suggestions } from "../suggestions";
 import { serverCommand } from "./command";
@@ -12,6 +12,9 @@ export type Phase = "missing" | "starting" | "running" | "failed";
 
 /** There is no server to ask; the message says why and what to do. */
 export class ServerUnavailable extends Error {}
+
+/** Most of what loading the extension would cost, so it waits until the rest is there. */
+const library = () => import("./languageClient.js");
 
 const NO_PROGRAM =
   "There is no Impetus server: the PATH has no program impetus, and the setting impetus.server.command names none. Set up the server";
@@ -69,6 +72,7 @@ export class Server implements vscode.Disposable {
   /** An answer part by part; the promise is that of the final result. */
   async stream(method: string, params: object, onPart: (part: AnswerPart) => void, token: vscode.CancellationToken): Promise<AnswerResult> {
     const client = await this.running();
+    const { ProgressType } = await library();
     const partialResultToken = `impetus-answer-${++this.streams}`;
     const parts = client.onProgress(new ProgressType<AnswerPart>(), partialResultToken, onPart);
     try {
@@ -97,7 +101,7 @@ export class Server implements vscode.Disposable {
     try {
       const command = this.command();
       program = command.program;
-      client = this.newClient(program, command.args);
+      client = await this.newClient(program, command.args);
     } catch (error) {
       this.become("missing", String((error as Error).message));
       return;
@@ -111,6 +115,7 @@ export class Server implements vscode.Disposable {
       this.become("failed", startFailure(error, program));
       return;
     }
+    const { State } = await library();
     this.client = client;
     this.become("running");
     client.onDidChangeState(({ newState }) => {
@@ -120,7 +125,8 @@ export class Server implements vscode.Disposable {
     });
   }
 
-  private newClient(program: string, args: string[]): LanguageClient {
+  private async newClient(program: string, args: string[]): Promise<LanguageClient> {
+    const { LanguageClient, RevealOutputChannelOn } = await library();
     const names = settingNames(this.packageJson);
     const settings = () => settingsForServer(vscode.workspace.getConfiguration(), names);
     const client = new LanguageClient(

@@ -81,7 +81,7 @@ function footer(turn: Turn): HTMLElement[] {
   if (turn.cutOff === true) notes.push("Cut off at chat.max_tokens");
   if (turn.model !== undefined) notes.push(turn.model);
   const lines = notes.length === 0 ? [] : [element("div", { className: "note" }, notes.join(" · "))];
-  if (turn.indexing === true) {
+  if (turn.indexing === true && turn.state === "done") {
     const again = element("button", { type: "button", className: "link", data: { do: "again" } }, "Ask again");
     lines.push(element("div", { className: "note" }, "The index was not complete yet. ", again));
   }
