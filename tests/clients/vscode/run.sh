@@ -25,7 +25,7 @@ node suite.mjs "$@"
 [ $# = 0 ] || exit 0
 
 echo "The same with a server that answers wrongly:"
-if out=$(WRONG_PYTHON=$python IMPETUS=$here/wrong/impetus TIMEOUT=8000 node suite.mjs activation ask explain search complete); then
+if out=$(WRONG_PYTHON=$python IMPETUS=$here/wrong/impetus TIMEOUT=15000 node suite.mjs activation ask explain search complete); then
     echo "$out"; echo "FAIL: the suite passes on a wrong server" >&2; exit 1
 fi
 echo "$out"

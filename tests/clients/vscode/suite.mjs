@@ -255,7 +255,14 @@ try {
 
   await check("kill", async () => {
     const before = await until("the server runs", async () => serverProcesses()[0] && serverProcesses());
+    for (const pid of before) process.kill(Number(pid), "SIGSTOP"); // so that the question is under way when it is killed
+    const view = await openChat(page);
+    const turns = await view.locator(".turn").count();
+    await view.locator("#question").fill("Will you answer this?");
+    await view.locator("#question").press("Enter");
+    await view.locator(".turn.running").waitFor();
     for (const pid of before) process.kill(Number(pid), "SIGKILL");
+    await view.locator(".turn").nth(turns).locator(".error", { hasText: "ended while it worked on this" }).waitFor();
     await until("another server runs", async () => serverProcesses().some((pid) => !before.includes(pid)));
     await ready(page, /quotations/);
     const turn = await ask(page, "How are models loaded?");

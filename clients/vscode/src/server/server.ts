@@ -13,6 +13,9 @@ export type Phase = "missing" | "starting" | "running" | "failed";
 /** There is no server to ask; the message says why and what to do. */
 export class ServerUnavailable extends Error {}
 
+/** `PendingResponseRejected` of vscode-jsonrpc. */
+const CONNECTION_LOST = -32097;
+
 /** Most of what loading the extension would cost, so it waits until the rest is there. */
 const library = () => import("./languageClient.js");
 
@@ -66,7 +69,7 @@ export class Server implements vscode.Disposable {
   }
 
   async request<R>(method: string, params: object, token?: vscode.CancellationToken): Promise<R> {
-    return (await this.running()).sendRequest<R>(method, params, token);
+    return (await this.running()).sendRequest<R>(method, params, token).catch(inOurWords);
   }
 
   /** An answer part by part; the promise is that of the final result. */
@@ -76,7 +79,7 @@ export class Server implements vscode.Disposable {
     const partialResultToken = `impetus-answer-${++this.streams}`;
     const parts = client.onProgress(new ProgressType<AnswerPart>(), partialResultToken, onPart);
     try {
-      return await client.sendRequest<AnswerResult>(method, { ...params, partialResultToken }, token);
+      return await client.sendRequest<AnswerResult>(method, { ...params, partialResultToken }, token).catch(inOurWords);
     } finally {
       parts.dispose();
     }
@@ -90,7 +93,7 @@ export class Server implements vscode.Disposable {
 
   private async running(): Promise<LanguageClient> {
     await this.started;
-    if (this.client === undefined) throw new ServerUnavailable(this.reason);
+    if (this.client === undefined || this.phase === "failed") throw new ServerUnavailable(this.reason);
     return this.client;
   }
 
@@ -170,6 +173,12 @@ export class Server implements vscode.Disposable {
     void vscode.commands.executeCommand("setContext", "impetus.running", phase === "running");
     this.changed.fire();
   }
+}
+
+/** What the library says when the server goes away is for programmers; the server's own errors are for people. */
+function inOurWords(error: { code?: number }): never {
+  if (error.code === CONNECTION_LOST) throw new Error("The Impetus server ended while it worked on this and is being started again. Try once more");
+  throw error;
 }
 
 function startFailure(error: unknown, program: string): string {
