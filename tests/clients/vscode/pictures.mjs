@@ -14,7 +14,7 @@ const CODE = "def read(path):\n    with open(path) as file:\n        ";
 
 for (const [name, theme] of Object.entries(THEMES)) {
   const folder = project();
-  const user = { "workbench.colorTheme": theme, "editor.fontSize": 13, "editor.minimap.enabled": false, "editor.renderWhitespace": "none", "window.commandCenter": false, "editor.autoIndent": "none" };
+  const user = { "workbench.colorTheme": theme, "editor.fontSize": 13, "editor.minimap.enabled": false, "editor.renderWhitespace": "none", "window.commandCenter": false, "window.title": "${activeEditorShort}${separator}${rootName}", "editor.autoIndent": "none" };
   const editor = await startEditor({ user });
   const shoot = (page, what, clip) => page.screenshot({ path: join(directory, `${what}-${name}.png`), ...(clip && { clip }) });
   try {
