@@ -122,7 +122,7 @@ class Filling:
             await self._calm()
             await self._neural.quiet()
             await self._look_at_noted()
-            batch = await asyncio.to_thread(self._next)
+            batch = await asyncio.to_thread(self._next, self._open_first())
             if not batch:
                 if self._noted == set():
                     return
@@ -173,11 +173,11 @@ class Filling:
             self._texts = deque(entry for entry in self._texts if entry[0] not in paths)
         self._tell(reader.counts(self._root).chunks)
 
-    def _next(self) -> list[tuple[str, str, str]]:
+    def _next(self, first: set[str]) -> list[tuple[str, str, str]]:
         """The next batch; files are read as they are needed, and those that changed meanwhile are left to the index."""
         waiting = {path for path, _, _ in self._texts}
         while len(self._texts) < self._size:
-            path = self._choose(waiting)
+            path = self._choose(first - waiting, waiting)
             if path is None:
                 break
             waiting.add(path)
@@ -189,9 +189,9 @@ class Filling:
                 del self._todo[path]
         return [self._texts.popleft() for _ in range(min(self._size, len(self._texts)))]
 
-    def _choose(self, waiting: set[str]) -> str | None:
-        for path in self._open_first():
-            if path in self._todo and path not in waiting:
+    def _choose(self, first: set[str], waiting: set[str]) -> str | None:
+        for path in first:
+            if path in self._todo:
                 return path
         return next((path for path in self._todo if path not in waiting), None)
 
