@@ -14,7 +14,7 @@ from impetus.config import Settings
 PACKAGE = Path(__file__).resolve().parent.parent / "package.json"
 
 #: Where code goes and which key goes with it is never taken from a repository's settings, trusted or not.
-MACHINE = {"base_url", "api_key_env"}
+MACHINE = {"base_url", "api_key_env", "chroma_url", "chroma_key_env"}
 
 #: Taken from a repository's settings only once the person trusts it.
 RESTRICTED = {"model"}
