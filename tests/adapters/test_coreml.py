@@ -40,18 +40,21 @@ def minilm_package(
     return package, request.param
 
 
-def test_real_weights_give_the_vectors_of_float32_on_all_canary_texts_in_every_bucket(
+def test_real_weights_give_the_vectors_of_float32_in_every_bucket(
     minilm: tuple[EncoderFolder, Encoder], minilm_package: tuple[Path, Precision]
 ) -> None:
+    """All texts where that is quick, a quarter of them, the long ones included, where it is not; `tests.bench.coreml`
+    runs all of them everywhere.
+    """
     folder, encoder = minilm
     package, precision = minilm_package
     all_rows = folder.tokenizer().encode(TEXTS)
     interpreter = coreml.opened(package)
     for length in (64, 128, 256, 512) if precision == "float16" else (64,):
-        rows = [row[:length] for row in all_rows]
+        rows = [row[:length] for row in (all_rows if length <= 128 else all_rows[3::4])]
         found = coreml.vectors(package, encoder, rows, length)
         cosines = (found * numpy_encoder.encode(encoder, rows, folder.pooling)).sum(axis=1)
-        assert cosines.min() >= FLOOR[precision], f"{length}: {TEXTS[int(cosines.argmin())][:60]!r}"
+        assert cosines.min() >= FLOOR[precision], f"{length} tokens, text {int(cosines.argmin())}"
     assert interpreter.functions == {f"s{length}" for length in (BUCKETS if precision == "float16" else BUCKETS[:1])}
 
 

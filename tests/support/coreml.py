@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from impetus.adapters import coreml_builder
+from impetus.adapters import blas, coreml_builder
 from impetus.adapters.coreml_embedder import Predict
 from impetus.adapters.encoder_folder import Encoder, Weights
 from tests.support.mil_interpreter import Interpreter
@@ -15,6 +15,7 @@ from tests.support.mil_interpreter import Interpreter
 
 @lru_cache(maxsize=4)
 def opened(package: Path) -> Interpreter:
+    blas.numpy_on_one_core()
     return Interpreter(package)
 
 
