@@ -73,6 +73,7 @@ export class Chat implements vscode.Disposable {
     answering(true);
     let result: AnswerResult | undefined;
     try {
+      await this.server.firstFiles(source.token);
       result = await this.server.stream(
         method,
         params,
