@@ -15,11 +15,12 @@ from training.static_embedder.corpus import read_package
 from training.static_embedder.fetch import Package, fetch
 
 #: Repositories of the evaluation sets: never learned from, whoever publishes them.
-EVALUATED = frozenset(
-    "abseil-cpp aiohttp async-executor axios bats-core cached cats cobra commons-lang constrandom curl exposed fastapi "
-    "helix httpx huggingface_hub io-ts lance lancedb lazy.nvim messagepack-csharp model2vec monolog newtonsoft.json "
-    "picklescan plug pytest requests ruff sinatra snapkit starlette tokio vitest xmonad zig-clap zod".split()
-)
+EVALUATED = {
+    "abseil-cpp", "aiohttp", "async-executor", "axios", "bats-core", "cached", "cats", "cobra", "commons-lang",
+    "constrandom", "curl", "exposed", "fastapi", "helix", "httpx", "huggingface_hub", "io-ts", "lance", "lancedb",
+    "lazy.nvim", "messagepack-csharp", "model2vec", "monolog", "newtonsoft.json", "picklescan", "plug", "pytest",
+    "requests", "ruff", "sinatra", "snapkit", "starlette", "tokio", "vitest", "xmonad", "zig-clap", "zod",
+}  # fmt: skip
 MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software"
 GPL = "GNU GENERAL PUBLIC LICENSE Version 3"
 
