@@ -23,6 +23,7 @@ from impetus.services.evaluation_labels import labeled_history, read_labels
 from impetus.services.evaluation_session import SessionEngine, ablations
 
 if TYPE_CHECKING:
+    from impetus.config import Settings
     from impetus.services.session import Session
 
 
@@ -33,7 +34,7 @@ async def retrieval(runtime: Runtime, out: Output, labels: Path, repos: Path, *,
     def measure(report: Callable[[RepositoryScore], None]) -> Callable[[Engine], Awaitable[Evaluation]]:
         return lambda engine: evaluate(engine, labeled, checkout, whole_repository=whole, report=report)
 
-    async with _session(runtime) as session:
+    async with evaluation_session(runtime) as session:
         await _measure(out, session, measure, ablated=ablated)
     return exits.OK
 
@@ -50,14 +51,16 @@ async def history(runtime: Runtime, out: Output, directory: Path, *, commits: in
         def measure(report: Callable[[RepositoryScore], None]) -> Callable[[Engine], Awaitable[Evaluation]]:
             return lambda engine: evaluate(engine, labeled, lambda _: tree, report=report)
 
-        async with _session(runtime) as session:
+        async with evaluation_session(runtime) as session:
             await _measure(out, session, measure, ablated=ablated)
     return exits.OK
 
 
 @asynccontextmanager
-async def _session(runtime: Runtime) -> "AsyncIterator[Session]":
-    """A session with the user's settings and an empty home of its own."""
+async def evaluation_session(
+    runtime: Runtime, changed: "Callable[[Settings], Settings]" = lambda settings: settings
+) -> "AsyncIterator[Session]":
+    """A session with the user's settings, as far as `changed` keeps them, and an empty home of its own."""
     settings, problems = config.load(ONCE)
     logging.basicConfig(
         level=settings.log.level.upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
@@ -65,7 +68,7 @@ async def _session(runtime: Runtime) -> "AsyncIterator[Session]":
     for problem in problems:
         exits.complain(problem)
     with tempfile.TemporaryDirectory(prefix="impetus-eval-") as home:
-        session = await runtime.open_evaluation(settings, Path(home))
+        session = await runtime.open_evaluation(changed(settings), Path(home))
         try:
             yield session
         finally:

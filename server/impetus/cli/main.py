@@ -320,6 +320,30 @@ def eval_retrieval(
     )
 
 
+@eval_app.command("completion")
+def eval_completion(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Cut lines of the code in this folder.")
+    ] = Path(),
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="FILE", help="A holes.jsonl instead, of checkouts in --folder.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="Lines to ask for.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed cuts other lines.")] = 0,
+    json: Json = False,
+) -> None:
+    """Cut off the rest of random lines, complete them and compare: exact match, edit similarity, times."""
+    from impetus.cli import evaluate_completion as command
+    from impetus.cli import places
+
+    _run(
+        context,
+        json,
+        lambda runtime, out: command.completion(runtime, out, places.folder(folder), labels, count=count, seed=seed),
+    )
+
+
 @eval_app.command("history")
 def eval_history(
     context: typer.Context,

@@ -45,6 +45,7 @@ def read_package(package: Package, cache: Path) -> list[SourceFile]:
         files.extend(_members(archive))
     if not _may_use(package, files):
         return []
+    refused = _refused_folders(files) if package.ecosystem == "github" else ()
     names = [name for name, _ in files]
     typescript = any(name.endswith((".ts", ".tsx")) and not name.endswith(".d.ts") for name in names)
     chosen = []
@@ -52,9 +53,19 @@ def read_package(package: Package, cache: Path) -> list[SourceFile]:
         if typescript and name.endswith((".js", ".mjs", ".cjs")) and _BUILT_FOLDER.search(name):
             continue
         source = _usable(name, data)
-        if source:
+        if source and not name.startswith(refused):
             chosen.append(source)
     return chosen
+
+
+def _refused_folders(files: list[tuple[str, bytes]]) -> tuple[str, ...]:
+    """Folders below the top one with a license file of their own that is not permissive: somebody else's code."""
+    licensed = ((name, data) for name, data in files if name.count("/") > 1 and _LICENSE_FILE.search(name))
+    return tuple(
+        name.rsplit("/", 1)[0] + "/"
+        for name, data in licensed
+        if not debian_is_permissive(data.decode("utf-8", "replace"))
+    )
 
 
 def _usable(name: str, data: bytes) -> SourceFile | None:
@@ -87,6 +98,9 @@ def _may_use(package: Package, files: list[tuple[str, bytes]]) -> bool:
             return False
         license_ = manifest.get("license", "")
         return is_permissive(license_.get("type", "") if isinstance(license_, dict) else str(license_))
+    if package.ecosystem == "github":
+        top = [data for name, data in files if name.count("/") == 1 and _LICENSE_FILE.search(name)]
+        return bool(top) and all(debian_is_permissive(data.decode("utf-8", "replace")) for data in top)
     copyright_file = text(re.compile(r"(^|/)debian/copyright$|usr/share/doc/[^/]+/copyright$"))
     if copyright_file:
         return debian_is_permissive(copyright_file)

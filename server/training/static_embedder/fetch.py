@@ -2,10 +2,13 @@
 
     python -m training.static_embedder.fetch CACHE [--packages FILE]
 
-Wheels instead of sdists on PyPI, `--ignore-scripts` on npm and download-only commands for Debian keep it that way.
+Wheels instead of sdists on PyPI, `--ignore-scripts` on npm, download-only commands for Debian and a fetch of one
+commit without a checkout for GitHub keep it that way.
 """
 
 import argparse
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,14 +17,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGES = Path(__file__).with_name("packages.txt")
+
+#: Of a commit: code of the languages that models are trained on, scripts without an extension, and licenses.
+_SOURCE = re.compile(
+    r"\.(py|[cm]?js|jsx|[cm]?ts|tsx|go|rs|java|c|h|cc|cpp|cxx|hpp|hh|hxx|cs|rb|php|sh|bash|bats)$"
+    r"|(^|/)(licen[cs]e|copying|unlicense)[^/]*$|^[^.\"]*$",
+    re.I,
+)
+_NO_SOURCE = re.compile(
+    r"(^|/)(tests?/(data|fixtures)|testdata|third[_-]?party|vendor|node_modules|assets|sandbox)/|\""
+)
 _AT_ONCE = 3  # gentle to the registries, and most of the time is waiting
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
-    ecosystem: str  # "pypi", "npm", "debian" (binary package that carries sources) or "debian-source"
+    ecosystem: str  # "pypi", "npm", "debian" (binary package that carries sources), "debian-source" or "github"
     name: str
-    version: str
+    version: str  # of GitHub: the commit
 
     def folder(self, cache: Path) -> Path:
         return cache / self.ecosystem / self.name.replace("/", "+")
@@ -51,6 +64,8 @@ def _fetch_one(package: Package, cache: Path, apt: list[str]) -> bool:
     if done.exists():
         return True
     folder.mkdir(parents=True, exist_ok=True)
+    if package.ecosystem == "github":
+        return _fetch_commit(package, folder)
     separator = {"pypi": "==", "npm": "@"}.get(package.ecosystem, "=")
     commands = {
         "pypi": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", "."],
@@ -65,6 +80,36 @@ def _fetch_one(package: Package, cache: Path, apt: list[str]) -> bool:
         print(f"left out: {package.name}: {(result.stderr.strip().splitlines() or ['no reason given'])[-1]}")
         return False
     done.touch()
+    return True
+
+
+def _fetch_commit(package: Package, folder: Path) -> bool:
+    """An archive of the source and license files of one commit; a repository is no work tree, so nothing runs."""
+    repository = folder / "repository"
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", f"--git-dir={repository}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def archive() -> str:
+        """Why there is none, or nothing."""
+        git("init", "--quiet", "--bare")
+        fetched = git("fetch", "--quiet", "--depth=1", f"https://github.com/{package.name}", package.version)
+        if fetched.returncode:
+            return fetched.stderr.strip()
+        listed = git("ls-tree", "-r", "--name-only", package.version).stdout.splitlines()
+        paths = [f":(literal){name}" for name in listed if _SOURCE.search(name) and not _NO_SOURCE.search(name)]
+        inside = f"--prefix={package.name.rsplit('/', 1)[-1]}/"
+        output = f"--output={folder / package.version}.tar.gz"
+        packed = git("archive", "--format=tar.gz", inside, output, package.version, "--", *paths)
+        return packed.stderr.strip() if packed.returncode else ""
+
+    problem = archive()
+    shutil.rmtree(repository, ignore_errors=True)
+    if problem:
+        print(f"left out: {package.name}: {problem.splitlines()[0]}")
+        return False
+    (folder / ".done").touch()
     return True
 
 
