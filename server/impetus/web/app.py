@@ -5,6 +5,7 @@ import time
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
@@ -14,21 +15,35 @@ from impetus.errors import ImpetusError
 from impetus.services.keys import Keys
 from impetus.services.session import Session
 from impetus.web import chat, completions, embeddings, health, models
+from impetus.web import keys as api_keys
 from impetus.web.errors import HttpProblem, Refused, problem
 from impetus.web.guard import Guard, GuardRules
+from impetus.web.limits import Limits
+from impetus.web.observe import Observed
+from impetus.web.paging import After, Limit
 from impetus.web.schema import ChatRequest, CompletionRequest, EmbeddingRequest
 
 
 def create_app(session: Session, settings: Settings, keys: Keys) -> ASGIApp:
     """The whole surface: guard outside, routes inside."""
+    http = settings.http
     # The address bound may be named in Host, unless it stands for every address: no client names that one in earnest.
-    named = (*settings.http.allowed_hosts, settings.http.host)
-    names = frozenset(name.lower() for name in named) - {"0.0.0.0", "::", ""}
-    verify = (lambda secret: keys.verify(secret) is not None) if settings.http.require_key else None
-    return Guard(routes(session, settings), GuardRules(names, verify))
+    names = frozenset(name.lower() for name in (*http.allowed_hosts, http.host)) - {"0.0.0.0", "::", ""}
+    verify = keys.verify if http.require_key else None
+    rules = GuardRules(names, verify, frozenset(http.allowed_origins), Limits(http))
+    app = routes(session, settings, keys)
+    if http.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=http.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],  # named back, not a star: clients send x-stainless-* and more
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    return Observed(Guard(app, rules))
 
 
-def routes(session: Session, settings: Settings) -> FastAPI:
+def routes(session: Session, settings: Settings, keys: Keys) -> FastAPI:
     app = FastAPI(title="Impetus", version=__version__, docs_url=None, redoc_url=None)
     created = int(time.time())
 
@@ -56,12 +71,20 @@ def routes(session: Session, settings: Settings) -> FastAPI:
     async def status() -> Response:
         return health.status(session)
 
+    async def list_keys(limit: Limit = 20, after: After = None) -> JSONResponse:
+        return JSONResponse(api_keys.listing(keys, limit, after))
+
+    async def list_key_events(limit: Limit = 20, after: After = None) -> JSONResponse:
+        return JSONResponse(api_keys.events(keys, limit, after))
+
     table = (
         ("GET", "/v1/models", list_models),
         ("GET", "/v1/models/{model}", show_model),
         ("POST", "/v1/chat/completions", chat_completions),
         ("POST", "/v1/completions", text_completions),
         ("POST", "/v1/embeddings", create_embeddings),
+        ("GET", "/api/keys", list_keys),
+        ("GET", "/api/keys/events", list_key_events),
         ("GET", "/api/health/live", live),
         ("GET", "/api/health/ready", ready),
         ("GET", "/api/health/status", status),
@@ -89,16 +112,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
         message, parameter = "The body is not valid JSON", None
     else:
         # A union reports each of its members; their names are of no use to the caller.
-        where = [str(part) for part in first["loc"] if part != "body"]
+        where = [str(part) for part in first["loc"] if part not in ("body", "query")]
         parameter = where[0] if where else None
         message = f"{parameter or 'The body'}: {first['msg']}"
-    return HttpProblem(400, message, "invalid_request_error", "invalid_value", parameter).response()
+    return HttpProblem(400, message, "invalid_request_error", "INVALID_REQUEST", parameter).response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "unknown_url", 405: "method_not_allowed"}
+    codes = {404: "UNKNOWN_URL", 405: "METHOD_NOT_ALLOWED"}
     message = f"{request.method} {request.url.path}: {error.detail}"
-    code = codes.get(error.status_code, "invalid_request")
+    code = codes.get(error.status_code, "INVALID_REQUEST")
     headers = dict(error.headers or {})
     return HttpProblem(error.status_code, message, "invalid_request_error", code, None, headers).response()

@@ -12,6 +12,7 @@ from impetus.domain.tokens import words
 from impetus.errors import BadRequest
 from impetus.services.session import Session
 from impetus.web import sse
+from impetus.web.errors import embedding
 from impetus.web.models import EMBED, require
 from impetus.web.schema import EmbeddingRequest
 
@@ -23,7 +24,8 @@ async def embed(session: Session, body: EmbeddingRequest, request: Request) -> R
 
 
 async def _vectors(session: Session, model: str, texts: list[str], body: EmbeddingRequest) -> dict[str, Any]:
-    vectors = await session.embed(texts)
+    with embedding():
+        vectors = await session.embed(texts)
     size = vectors.shape[1]
     if body.dimensions not in (None, size):
         raise BadRequest(f"{model} gives {size} dimensions and cannot be cut to others", parameter="dimensions")
