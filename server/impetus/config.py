@@ -125,6 +125,7 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="Detail of the log. Never holds prompts, code or keys."
     )
+    format: Literal["text", "json"] = Field("text", description="`json`: one object a line, for collectors of logs.")
     max_size: int = Field(2_000_000, ge=10_000, description="Bytes at which `logs/engine.log` is put aside.")
     keep: int = Field(3, ge=1, le=100, description="How many logs that were put aside are kept.")
 

@@ -99,7 +99,7 @@ async def test_what_reaches_the_session() -> None:
     body = {"model": "impetus-plain", "messages": messages, **sampling, **ignored, "max_completion_tokens": 6}
     status, _ = await post(port, "/v1/chat/completions", body)
     assert status == 200
-    got_messages, got, retrieval = port.session.calls[0][1]
+    got_messages, got, retrieval, _ = port.session.calls[0][1]
     assert got_messages == (
         Message(Role.SYSTEM, "Be brief"),
         Message(Role.USER, "ab"),
@@ -122,14 +122,16 @@ async def test_defaults_come_from_the_settings() -> None:
 @pytest.mark.parametrize(
     ("more", "parameter"),
     [
-        ({"n": 2}, "n"),
+        ({"n": 5}, "n"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"functions": [{"name": "f"}]}, "functions"),
-        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": 3}, "logprobs"),
         ({"top_logprobs": 3}, "top_logprobs"),
-        ({"logit_bias": {"1": 2}}, "logit_bias"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"logit_bias": {"x": 2}}, "logit_bias"),
+        ({"logit_bias": {"1": 200}}, "logit_bias"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"temperature": 3}, "temperature"),

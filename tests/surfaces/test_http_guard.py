@@ -10,6 +10,7 @@ from impetus.errors import BadRequest
 from impetus.web.app import routes
 from impetus.web.body import too_deep
 from impetus.web.guard import Guard, GuardRules, host_allowed
+from impetus.web.metrics import Metrics
 from impetus.web.port import bind
 
 CHAT = {"model": "impetus", "messages": [{"role": "user", "content": "hello"}]}
@@ -154,7 +155,7 @@ async def test_without_require_key_none_is_asked_for() -> None:
 def _small(body_seconds: float = 30.0) -> httpx.AsyncClient:
     port = Port(require_key=False)
     rules = GuardRules(frozenset(), None, max_body=100, body_seconds=body_seconds)
-    app = Guard(routes(port.session, port.settings, port.keys), rules)  # type: ignore[arg-type]
+    app = Guard(routes(port.session, port.settings, port.keys, Metrics(dict)), rules)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost")
 
 

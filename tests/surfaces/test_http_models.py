@@ -98,7 +98,7 @@ async def test_embeddings_as_numbers_and_as_base64_agree() -> None:
         ({"input": [1, 2]}, "input"),
         ({"input": [[1], [2]]}, "input"),
         ({"input": ["x"] * 2049}, "input"),
-        ({"dimensions": 2}, "dimensions"),
+        ({"dimensions": 4}, "dimensions"),
         ({"encoding_format": "hex"}, "encoding_format"),
     ],
 )

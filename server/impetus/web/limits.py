@@ -5,9 +5,10 @@ import math
 from dataclasses import dataclass
 
 from throttled.asyncio import BaseStore, MemoryStore, RateLimiterType, RedisStore, Throttled, rate_limiter
-from throttled.exceptions import BaseThrottledError
+from throttled.exceptions import BaseThrottledError, SetUpError
 
 from impetus.config import HttpSettings
+from impetus.errors import BadRequest
 from impetus.web.access import LimitClass
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,7 @@ class Allowance:
 
 class Limits:
     def __init__(self, settings: HttpSettings) -> None:
-        store: BaseStore = (
-            RedisStore(server=settings.limits_url)
-            if settings.limits_url
-            else MemoryStore(options={"MAX_SIZE": _BUCKETS})
-        )
+        store = _store(settings.limits_url)
         rates = {"inference": settings.inference_per_minute, "read": settings.reads_per_minute}
         self._throttles = {
             name: Throttled(
@@ -66,3 +63,15 @@ class Limits:
         return Allowance(
             state.limit, max(0, int(state.remaining)), state.reset_after, state.retry_after, result.limited
         )
+
+
+def _store(url: str) -> BaseStore:
+    if not url:
+        return MemoryStore(options={"MAX_SIZE": _BUCKETS})
+    try:
+        return RedisStore(server=url)
+    except (SetUpError, ImportError) as error:
+        raise BadRequest(
+            f"http.limits_url cannot be used: {error}; install redis beside Impetus, or leave the setting empty",
+            parameter="http.limits_url",
+        ) from error
