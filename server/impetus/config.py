@@ -107,12 +107,25 @@ class HttpSettings(_Section):
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Host names accepted beside localhost and loopback addresses."
     )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Web origins that may call the port, exactly as browsers send them; none by default."
+    )
+    inference_per_minute: int = Field(
+        60, ge=0, description="Requests a minute for each key that generate or embed; 0: no limit."
+    )
+    reads_per_minute: int = Field(120, ge=0, description="Other requests a minute for each key; 0: no limit.")
+    limits_url: str = Field(
+        "",
+        description="Redis that counts requests for several engines together, for example redis://127.0.0.1:6379/0. "
+        "Empty: counted in this process.",
+    )
 
 
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="Detail of the log. Never holds prompts, code or keys."
     )
+    format: Literal["text", "json"] = Field("text", description="`json`: one object a line, for collectors of logs.")
     max_size: int = Field(2_000_000, ge=10_000, description="Bytes at which `logs/engine.log` is put aside.")
     keep: int = Field(3, ge=1, le=100, description="How many logs that were put aside are kept.")
 

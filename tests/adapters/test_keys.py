@@ -1,12 +1,16 @@
 """Keys: random, shown once, stored as digests in a private file, revocable from another process."""
 
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.support.http import MemoryKeyStore
 
 from impetus.adapters.sqlite_keys import SqliteKeyStore
+from impetus.domain.keys import ApiKey, KeyEvent, KeyStore, digest
 from impetus.errors import BadRequest, ImpetusError, NotFound
 from impetus.services.keys import Keys
 
@@ -49,6 +53,56 @@ def test_revoking_an_unknown_key_says_where_to_look(path: Path) -> None:
     with pytest.raises(NotFound, match="impetus keys list"):
         keys.revoke("nope")
     assert not path.exists()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, path: Path) -> KeyStore:
+    return SqliteKeyStore(path) if request.param == "sqlite" else MemoryKeyStore()
+
+
+def test_what_was_done_to_keys_is_remembered(store: KeyStore) -> None:
+    times = iter([1.0, 2.0, 3.0])
+    keys = Keys(store, clock=lambda: next(times))
+    first, second = keys.create("a", "admin"), keys.create("b", "readonly")
+    keys.revoke(first.key.id)
+    assert keys.events() == [
+        KeyEvent(3, 3.0, "revoked", first.key.id, "a", "admin"),
+        KeyEvent(2, 2.0, "created", second.key.id, "b", "readonly"),
+        KeyEvent(1, 1.0, "created", first.key.id, "a", "admin"),
+    ]
+    assert keys.all() == [second.key]
+
+
+def test_a_key_expires(store: KeyStore) -> None:
+    now = 0.0
+    keys = Keys(store, clock=lambda: now)
+    new = keys.create("short", days=1)
+    now = 86_399.0
+    assert keys.verify(new.secret) == new.key
+    now = 86_400.0
+    assert keys.verify(new.secret) is None
+    assert [key.id for key in keys.all()] == [new.key.id]
+
+
+def test_a_file_of_the_first_version_goes_on(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, created REAL NOT NULL, "
+            "digest BLOB NOT NULL UNIQUE) STRICT"
+        )
+        database.execute("INSERT INTO keys VALUES ('1', 'old', 'user', 1.0, ?)", (digest("imp_old"),))
+    keys = Keys(SqliteKeyStore(path))
+    assert keys.verify("imp_old") == ApiKey("1", "old", "user", 1.0, digest("imp_old"))
+    keys.create("new", days=2)
+    assert [key.name for key in keys.all()] == ["old", "new"]
+    assert [event.name for event in keys.events()] == ["new"]
+
+
+@pytest.mark.parametrize(("role", "days"), [("owner", None), ("user", 0), ("user", -1), ("user", 1e9)])
+def test_role_and_days_are_checked(path: Path, role: str, days: float | None) -> None:
+    with pytest.raises(BadRequest):
+        Keys(SqliteKeyStore(path)).create("x", role, days)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "line\nbreak"])

@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from impetus.config import Settings, resolve
-from impetus.domain.keys import ApiKey
+from impetus.domain.keys import ApiKey, KeyEvent, Role
 from impetus.services.keys import Keys
 from impetus.web.app import create_app
 from impetus.web.port import base_url, bind
@@ -20,25 +20,36 @@ from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSessi
 class MemoryKeyStore:
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
+        self._events: list[KeyEvent] = []
 
     def add(self, key: ApiKey) -> None:
         self._keys[key.id] = key
+        self._note(key.created, "created", key)
 
     def all(self) -> list[ApiKey]:
-        return list(self._keys.values())
+        return sorted(self._keys.values(), key=lambda key: (key.created, key.id))
 
-    def remove(self, key_id: str) -> bool:
-        return self._keys.pop(key_id, None) is not None
+    def remove(self, key_id: str, at: float) -> bool:
+        key = self._keys.pop(key_id, None)
+        if key is not None:
+            self._note(at, "revoked", key)
+        return key is not None
+
+    def events(self) -> list[KeyEvent]:
+        return self._events[::-1]
+
+    def _note(self, at: float, action: Literal["created", "revoked"], key: ApiKey) -> None:
+        self._events.append(KeyEvent(len(self._events) + 1, at, action, key.id, key.name, key.role))
 
 
 class Port:
     """One port: its session, its keys, a key that works."""
 
-    def __init__(self, script: Script | None = None, **http: Any) -> None:
+    def __init__(self, script: Script | None = None, role: Role = "admin", **http: Any) -> None:
         self.settings: Settings = resolve({"http": {"port": 0, **http}})[0]
         self.session = ScriptedSession(ScriptedEngine(script or Script(), self.settings))
         self.keys = Keys(MemoryKeyStore())
-        self.key = self.keys.create("test").secret
+        self.key = self.keys.create("test", role).secret
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         app = create_app(self.session, self.settings, self.keys)  # type: ignore[arg-type]

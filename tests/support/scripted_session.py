@@ -67,6 +67,8 @@ class Script:
     report: ScanReport = field(default_factory=lambda: ScanReport(ROOT))
     phases: Sequence[IndexProgress] = ()
     status: EngineStatus = field(default_factory=lambda: EngineStatus(Health.OK, "Ready", models=MODELS))
+    chat_context: int | None = 4096  # None: no chat model
+    embedding_fails: Exception | None = None
     stall_after: int | None = None  # events after which the stream waits until it is closed
 
 
@@ -109,11 +111,23 @@ class ScriptedEngine:
         self.closed = True
 
 
+class ScriptedModels:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    async def load(self, role: str) -> None:
+        self.calls.append(("load", role))
+
+    async def unload(self, role: str) -> None:
+        self.calls.append(("unload", role))
+
+
 class ScriptedSession:
     def __init__(self, engine: ScriptedEngine | None = None) -> None:
         self.engine = engine or ScriptedEngine(Script())
         self.settings = self.engine.settings
         self.documents = Documents()
+        self.models = ScriptedModels()
         self.roots: tuple[Path, ...] = ()
         self.calls: list[tuple[str, Any]] = []
         self.stalled = asyncio.Event()
@@ -164,8 +178,10 @@ class ScriptedSession:
         self.calls.append(("related", selection))
         return tuple(self.script.related)
 
-    def chat(self, messages: Any, sampling: Any, *, retrieval: bool) -> AsyncGenerator[AnswerEvent, None]:
-        return self._play("chat", (messages, sampling, retrieval), self.script.events)
+    def chat(
+        self, messages: Any, sampling: Any, *, retrieval: bool, roots: Sequence[Path] = ()
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        return self._play("chat", (messages, sampling, retrieval, tuple(roots)), self.script.events)
 
     def generate(self, prompt: Any, sampling: Any, *, role: str) -> AsyncGenerator[Step, None]:
         return self._play("generate", (prompt, sampling, role), self.script.steps)
@@ -175,6 +191,8 @@ class ScriptedSession:
         return self.script.completion
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
+        if self.script.embedding_fails is not None:
+            raise self.script.embedding_fails
         rows = np.array([[len(text), 1.0, 2.0] for text in texts], np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -188,7 +206,7 @@ class ScriptedSession:
         return self.engine.status()
 
     async def context_length(self, role: str) -> int | None:
-        return {"chat": 4096, "completion": 1024}[role]
+        return {"chat": self.script.chat_context, "completion": 1024}[role]
 
     async def close(self) -> None:
         self.calls.append(("close", None))

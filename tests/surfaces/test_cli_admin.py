@@ -70,13 +70,28 @@ def test_doctor_is_content_with_warnings(project: Path) -> None:
 def test_keys(project: Path) -> None:
     terminal = Terminal()
     made = terminal.value("keys", "create", "--name", "laptop")
-    assert set(made) == {"key", "id", "name", "role", "created"}
+    assert set(made) == {"key", "id", "name", "role", "created", "expires"}
     assert terminal.keys.verify(made["key"]) is not None
-    assert terminal.value("keys", "list") == [{name: made[name] for name in ("id", "name", "role", "created")}]
+    assert terminal.value("keys", "list") == [{name: value for name, value in made.items() if name != "key"}]
     assert made["key"] not in terminal.run("keys", "list").stdout
     assert terminal.run("keys", "revoke", made["id"]).exit_code == 0
     assert terminal.keys.verify(made["key"]) is None
     assert terminal.run("keys", "revoke", made["id"]).exit_code == 2
+
+
+def test_a_key_with_a_role_and_an_end(project: Path) -> None:
+    terminal = Terminal()
+    made = terminal.value("keys", "create", "--name", "ci", "--role", "readonly", "--days", "2")
+    assert (made["role"], made["created"], made["expires"]) == (
+        "readonly", "1970-01-01T00:00:00+00:00", "1970-01-03T00:00:00+00:00"
+    )  # fmt: skip
+    assert "until 1970-01-03" in terminal.run("keys", "list").stdout
+    terminal.run("keys", "revoke", made["id"])
+    assert [(event["action"], event["key_id"]) for event in terminal.value("keys", "log")] == [
+        ("revoked", made["id"]), ("created", made["id"]),
+    ]  # fmt: skip
+    assert "revoked" in terminal.run("keys", "log").stdout
+    assert terminal.run("keys", "create", "--name", "x", "--role", "owner").exit_code == 2
 
 
 def test_a_new_key_is_alone_on_standard_output(project: Path) -> None:

@@ -99,7 +99,7 @@ async def test_what_reaches_the_session() -> None:
     body = {"model": "impetus-plain", "messages": messages, **sampling, **ignored, "max_completion_tokens": 6}
     status, _ = await post(port, "/v1/chat/completions", body)
     assert status == 200
-    got_messages, got, retrieval = port.session.calls[0][1]
+    got_messages, got, retrieval, _ = port.session.calls[0][1]
     assert got_messages == (
         Message(Role.SYSTEM, "Be brief"),
         Message(Role.USER, "ab"),
@@ -122,14 +122,16 @@ async def test_defaults_come_from_the_settings() -> None:
 @pytest.mark.parametrize(
     ("more", "parameter"),
     [
-        ({"n": 2}, "n"),
+        ({"n": 5}, "n"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"functions": [{"name": "f"}]}, "functions"),
-        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": 3}, "logprobs"),
         ({"top_logprobs": 3}, "top_logprobs"),
-        ({"logit_bias": {"1": 2}}, "logit_bias"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"logit_bias": {"x": 2}}, "logit_bias"),
+        ({"logit_bias": {"1": 200}}, "logit_bias"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
         ({"temperature": 3}, "temperature"),
@@ -158,7 +160,7 @@ async def test_what_cannot_be_honored_is_refused_by_name(more: dict[str, Any], p
 
 async def test_an_unknown_model_is_not_found() -> None:
     error = await refusal(Port(), "/v1/chat/completions", ask("gpt-x"), 404)
-    assert (error["code"], error["param"]) == ("model_not_found", "model")
+    assert (error["code"], error["param"]) == ("MODEL_NOT_FOUND", "model")
     assert "impetus-plain" in error["message"]
 
 
@@ -166,10 +168,10 @@ async def test_an_unknown_model_is_not_found() -> None:
 @pytest.mark.parametrize(
     ("raised", "status", "code"),
     [
-        (errors.ModelUnavailable("No chat model is configured; set chat.model"), 503, "model_not_configured"),
+        (errors.ModelUnavailable("No chat model is configured; set chat.model"), 503, "MODEL_NOT_LOADED"),
         (errors.ContextOverflow(4096, 5000), 400, "context_length_exceeded"),
-        (errors.Busy("Too much is waiting", retry_after=2.4), 429, "queue_full"),
-        (errors.EngineStopped("Impetus is stopping"), 503, "shutting_down"),
+        (errors.Busy("Too much is waiting", retry_after=2.4), 429, "RATE_LIMITED"),
+        (errors.EngineStopped("Impetus is stopping"), 503, "SHUTTING_DOWN"),
     ],
 )
 async def test_an_error_before_the_first_text_has_its_own_status(
@@ -191,7 +193,7 @@ async def test_an_error_after_the_first_text_is_a_frame() -> None:
 async def test_what_we_did_not_expect_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     port = Port(Script(events=[ValueError("secret of the workspace")]))
     error = await refusal(port, "/v1/chat/completions", ask(), 500)
-    assert error["code"] == "internal_error"
+    assert error["code"] == "INTERNAL_ERROR"
     assert "secret" not in json.dumps(error)
     assert "secret of the workspace" in caplog.text
 
@@ -211,16 +213,16 @@ FIGURES = {errors.ContextOverflow: (1, 2), errors.InsufficientMemory: ("big", 3,
 def test_every_error_of_ours_has_a_status_of_its_own(kind: type[Exception]) -> None:
     error = kind(*FIGURES.get(kind, ("what to do",)))
     mapped = problem(error)
-    assert mapped.code != "internal_error"
+    assert mapped.code != "INTERNAL_ERROR"
     assert mapped.message == str(error)
     assert mapped.status >= 400
     if kind is not errors.ImpetusError:
-        assert mapped.code != "failed"
+        assert mapped.code != "FAILED"
 
 
 def test_a_lack_of_memory_is_not_tried_again() -> None:
     mapped = problem(errors.InsufficientMemory("big", 8_000_000_000, 2_000_000_000))
-    assert (mapped.status, mapped.code, mapped.headers["x-should-retry"]) == (507, "insufficient_memory", "false")
+    assert (mapped.status, mapped.code, mapped.headers["x-should-retry"]) == (507, "INSUFFICIENT_MEMORY", "false")
     assert "8.0 GB" in mapped.message
 
 

@@ -7,7 +7,10 @@ import pytest
 from tests.support.http import Port
 
 from impetus.errors import BadRequest
+from impetus.web.app import routes
+from impetus.web.body import too_deep
 from impetus.web.guard import Guard, GuardRules, host_allowed
+from impetus.web.metrics import Metrics
 from impetus.web.port import bind
 
 CHAT = {"model": "impetus", "messages": [{"role": "user", "content": "hello"}]}
@@ -124,7 +127,7 @@ async def test_key(headers: dict[str, str], status: int) -> None:
         answer = await client.get("/v1/models")
     assert answer.status_code == status
     if status == 401:
-        assert answer.json()["error"]["code"] == "invalid_api_key"
+        assert answer.json()["error"]["code"] == "AUTH_REQUIRED"
         assert "impetus keys create" in answer.json()["error"]["message"]
         assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -151,17 +154,15 @@ async def test_without_require_key_none_is_asked_for() -> None:
 
 def _small(body_seconds: float = 30.0) -> httpx.AsyncClient:
     port = Port(require_key=False)
-    outer = port.client()._transport
-    assert isinstance(outer, httpx.ASGITransport) and isinstance(outer.app, Guard)
     rules = GuardRules(frozenset(), None, max_body=100, body_seconds=body_seconds)
-    app = Guard(outer.app._app, rules)
+    app = Guard(routes(port.session, port.settings, port.keys, Metrics(dict)), rules)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost")
 
 
 async def test_a_body_that_says_it_is_too_large() -> None:
     async with _small() as client:
         answer = await client.post("/v1/embeddings", json={"model": "impetus-embed", "input": "x" * 200})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "INVALID_REQUEST")
     assert answer.headers["connection"] == "close"
 
 
@@ -213,3 +214,61 @@ async def test_every_answer_carries_an_id_and_is_not_sniffed() -> None:
     assert answers[0].headers["x-request-id"] != answers[1].headers["x-request-id"]
     assert answers[0].headers["x-content-type-options"] == "nosniff"
     assert answers[0].headers["openai-processing-ms"].isdecimal()
+
+
+async def test_an_origin_of_the_list_may_ask_and_call() -> None:
+    port = Port(allowed_origins=["https://app.example"])
+    asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,x-stainless-os"}
+    cross = {"origin": "https://app.example", "sec-fetch-site": "cross-site"}
+    async with port.client() as client:
+        asked = await client.options("/v1/chat/completions", headers={**cross, **asks, "authorization": ""})
+        called = await client.post("/v1/chat/completions", json=CHAT, headers=cross)
+        unkeyed = await client.post("/v1/chat/completions", json=CHAT, headers={**cross, "authorization": ""})
+        for near in ("https://app.example:444", "http://app.example", "https://app.example.evil", "null"):
+            assert (await client.post("/v1/chat/completions", json=CHAT, headers={"origin": near})).status_code == 403
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    assert "x-stainless-os" in asked.headers["access-control-allow-headers"]
+    assert (called.status_code, called.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    assert "access-control-allow-credentials" not in called.headers
+    assert unkeyed.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "deep"),
+    [
+        (b"[" * 64 + b"]" * 64, False),
+        (b"[" * 65 + b"]" * 65, True),
+        (b'{"a":' * 65, True),
+        (b"[{}]" * 200, False),
+        (b'"' + b"[" * 500 + b'"', False),
+        (b'"\\"' + b"[" * 500 + b'"', False),
+        (b'"\\\\"' + b"[" * 65, True),
+        (b'"' + b'\\"[' * 500_000, False),
+        (b'"' + b"\\" * 500_001 + b"[" * 65, False),
+    ],
+)
+def test_depth_counts_brackets_outside_of_strings(body: bytes, deep: bool) -> None:
+    assert too_deep(body, 64) is deep
+
+
+async def test_a_body_that_is_nested_too_deep() -> None:
+    deep: object = 1
+    for _ in range(64):
+        deep = [deep]
+    async with Port().client() as client:
+        answer = await client.post("/v1/chat/completions", json={**CHAT, "metadata": deep})
+    assert (answer.status_code, "64 levels" in answer.json()["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("model", ["/etc/passwd", "../models/x", "file:///etc", "https://evil.example/m", "org/model"])
+async def test_a_model_is_an_id_of_the_list_and_never_a_place(model: str) -> None:
+    port = Port()
+    async with port.client() as client:
+        for path, more in (
+            ("/v1/chat/completions", CHAT),
+            ("/v1/completions", {"prompt": "x"}),
+            ("/v1/embeddings", {"input": "x"}),
+        ):
+            answer = await client.post(path, json={**more, "model": model, "adapters": model})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "MODEL_NOT_FOUND")
+    assert port.session.calls == []

@@ -98,7 +98,7 @@ async def test_embeddings_as_numbers_and_as_base64_agree() -> None:
         ({"input": [1, 2]}, "input"),
         ({"input": [[1], [2]]}, "input"),
         ({"input": ["x"] * 2049}, "input"),
-        ({"dimensions": 2}, "dimensions"),
+        ({"dimensions": 4}, "dimensions"),
         ({"encoding_format": "hex"}, "encoding_format"),
     ],
 )
@@ -127,7 +127,7 @@ async def test_models() -> None:
     assert (one["object"], one["owned_by"]) == ("model", "impetus")
     assert one["context_length"] == one["max_model_len"] == 4096
     assert isinstance(one["created"], int)
-    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "MODEL_NOT_FOUND")
 
 
 async def test_readiness_follows_the_engine() -> None:

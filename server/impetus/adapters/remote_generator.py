@@ -24,7 +24,7 @@ from impetus.domain.types import (
     Step,
     Usage,
 )
-from impetus.errors import Busy, ModelError
+from impetus.errors import BadRequest, Busy, ModelError
 
 #: Reading waits long: nothing comes while a server reads a long prompt or loads a model.
 TIMEOUT = httpx.Timeout(10.0, read=300.0)
@@ -121,6 +121,17 @@ class RemoteGenerator:
             "seed": (sampling.seed, None),
         }
         body |= {key: value for key, (value, default) in optional.items() if value != default}
+        if sampling.top_logprobs is not None:
+            raise BadRequest(
+                f"Log-probabilities are not read from a model server; leave logprobs out, or set {self._setting}.model "
+                "to a local model",
+                parameter="logprobs",
+            )
+        if sampling.logit_bias:
+            body["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
+        if sampling.grammar is not None:
+            schema = {"name": "answer", "schema": json.loads(sampling.grammar.text), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
         match prompt:

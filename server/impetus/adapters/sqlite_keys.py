@@ -6,10 +6,10 @@ Opened anew for each call: keys are few and calls rare, and another process may 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from impetus.domain.keys import ApiKey
+from impetus.domain.keys import ApiKey, KeyEvent
 from impetus.errors import ImpetusError
 
 _SCHEMA = """
@@ -18,9 +18,19 @@ CREATE TABLE IF NOT EXISTS keys (
     name TEXT NOT NULL,
     role TEXT NOT NULL,
     created REAL NOT NULL,
-    digest BLOB NOT NULL UNIQUE
-) STRICT
+    digest BLOB NOT NULL UNIQUE,
+    expires REAL
+) STRICT;
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    action TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL
+) STRICT;
 """
+_NOTE = "INSERT INTO events (at, action, key_id, name, role) VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteKeyStore:
@@ -30,22 +40,33 @@ class SqliteKeyStore:
     def add(self, key: ApiKey) -> None:
         with self._open() as database:
             database.execute(
-                "INSERT INTO keys (id, name, role, created, digest) VALUES (?, ?, ?, ?, ?)",
-                (key.id, key.name, key.role, key.created, key.digest),
+                "INSERT INTO keys (id, name, role, created, digest, expires) VALUES (?, ?, ?, ?, ?, ?)",
+                (key.id, key.name, key.role, key.created, key.digest, key.expires),
             )
+            database.execute(_NOTE, (key.created, "created", key.id, key.name, key.role))
 
     def all(self) -> list[ApiKey]:
         if not self._path.exists():
             return []
         with self._open() as database:
-            rows = database.execute("SELECT id, name, role, created, digest FROM keys ORDER BY created, id").fetchall()
-        return [ApiKey(*row) for row in rows]
+            rows = database.execute("SELECT id, name, role, created, digest, expires FROM keys ORDER BY created, id")
+            return [ApiKey(*row) for row in rows]
 
-    def remove(self, key_id: str) -> bool:
+    def remove(self, key_id: str, at: float) -> bool:
         if not self._path.exists():
             return False
         with self._open() as database:
-            return database.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
+            row = database.execute("DELETE FROM keys WHERE id = ? RETURNING id, name, role", (key_id,)).fetchone()
+            if row is not None:
+                database.execute(_NOTE, (at, "revoked", *row))
+            return row is not None
+
+    def events(self) -> list[KeyEvent]:
+        if not self._path.exists():
+            return []
+        with self._open() as database:
+            rows = database.execute("SELECT number, at, action, key_id, name, role FROM events ORDER BY number DESC")
+            return [KeyEvent(*row) for row in rows]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -55,11 +76,22 @@ class SqliteKeyStore:
             # SQLite creates files by the umask and gives a journal the mode of its database: make it private first.
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             self._path.chmod(0o600)
-            with closing(sqlite3.connect(self._path, timeout=5.0)) as database, database:
-                database.execute(_SCHEMA)
-                yield database
+            with closing(sqlite3.connect(self._path, timeout=5.0)) as database:
+                _prepare(database)
+                with database:
+                    yield database
         except (OSError, sqlite3.Error) as error:
             raise ImpetusError(
                 f"The file of API keys, {self._path}, cannot be used: {error}. Mend its permissions, or delete it and "
                 "create new keys"
             ) from error
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    if len(database.execute("PRAGMA table_info(keys)").fetchall()) == 6:
+        return
+    database.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT")
+    # The first version of this file knew no expiry. Another process may be mending it at the same moment.
+    if "expires" not in [row[1] for row in database.execute("PRAGMA table_info(keys)")]:
+        with suppress(sqlite3.OperationalError):
+            database.execute("ALTER TABLE keys ADD COLUMN expires REAL")

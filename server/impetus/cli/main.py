@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 nothing found or a check failed, 2 wrong usage or bad inpu
 
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -253,12 +253,17 @@ def lsp(
 def create_key(
     context: typer.Context,
     name: Annotated[str, typer.Option("--name", help="What the key is for.")],
+    role: Annotated[
+        Literal["readonly", "user", "admin"],
+        typer.Option("--role", help="readonly: read and search; user: generate and embed too; admin: everything."),
+    ] = "user",
+    days: Annotated[float | None, typer.Option("--days", help="Expire after so many days; by default never.")] = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it, this once."""
     from impetus.cli import keys
 
-    _run(context, json, lambda runtime, out: keys.create(runtime, out, name))
+    _run(context, json, lambda runtime, out: keys.create(runtime, out, name, role, days))
 
 
 @keys_app.command("list")
@@ -277,6 +282,14 @@ def revoke_key(
     from impetus.cli import keys
 
     _run(context, json, lambda runtime, out: keys.revoke(runtime, out, key_id))
+
+
+@keys_app.command("log")
+def log_keys(context: typer.Context, json: Json = False) -> None:
+    """List what was done to keys, latest first."""
+    from impetus.cli import keys
+
+    _run(context, json, keys.log)
 
 
 @service_app.command("install")

@@ -4,14 +4,17 @@ Messages name files and reasons, never what files, prompts or keys hold.
 """
 
 import faulthandler
+import json
 import logging
 import os
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
-from typing import Final
+from typing import Any, Final
 
 from impetus.config import LogSettings
 from impetus.daemon import address
+from impetus.request_id import request_id
 
 _FORMAT: Final = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
@@ -26,6 +29,25 @@ class EngineLog(RotatingFileHandler):
         return stream
 
 
+class JsonFormatter(logging.Formatter):
+    """One object a line; `facts` of a record become keys of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if request_id.get():
+            line["request_id"] = request_id.get()
+        line |= getattr(record, "facts", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
 def log_to_file(log: LogSettings) -> None:
     _start(EngineLog(address.log_path(), maxBytes=log.max_size, backupCount=log.keep, encoding="utf-8"), log)
 
@@ -35,7 +57,7 @@ def log_to_stderr(log: LogSettings) -> None:
 
 
 def _start(handler: logging.Handler, log: LogSettings) -> None:
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(JsonFormatter() if log.format == "json" else logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -5,25 +5,51 @@ Keys are random, so one SHA-256 is the right digest: slow hashes protect passwor
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 #: Begins every key, so that secret scanners and people recognize one.
 KEY_PREFIX = "imp_"
 
+#: What a key allows, each more than the one before: to read and search; to generate and embed; to manage.
+Role = Literal["readonly", "user", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is stored of a key. `created` is seconds since the epoch; `role` is "user" for now."""
+    """What is stored of a key. `created` and `expires` are seconds since the epoch; None: it does not expire."""
 
     id: str
     name: str
-    role: str
+    role: Role
     created: float
     digest: bytes
+    expires: float | None = None
+
+    def allows(self, needed: Role) -> bool:
+        return ROLES.index(self.role) >= ROLES.index(needed)
+
+    def valid(self, now: float) -> bool:
+        return self.expires is None or now < self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """One line of the audit log. `number` grows with every event; `at` is seconds since the epoch."""
+
+    number: int
+    at: float
+    action: Literal["created", "revoked"]
+    key_id: str
+    name: str
+    role: Role
 
 
 class KeyStore(Protocol):
-    """Durable keys, shared by processes: what one adds or removes, the next call of another one sees."""
+    """Durable keys, shared by processes: what one adds or removes, the next call of another one sees.
+
+    Each change and its line in the audit log are one transaction.
+    """
 
     def add(self, key: ApiKey) -> None: ...
 
@@ -31,8 +57,12 @@ class KeyStore(Protocol):
         """Oldest first."""
         ...
 
-    def remove(self, key_id: str) -> bool:
+    def remove(self, key_id: str, at: float) -> bool:
         """Whether there was such a key."""
+        ...
+
+    def events(self) -> list[KeyEvent]:
+        """The audit log, latest first."""
         ...
 
 

@@ -235,7 +235,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
+    """`scores` as in `Piece`, where the sampling asked for them; the text may then be empty."""
+
     text: str
+    scores: "tuple[TokenScore, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

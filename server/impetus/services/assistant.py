@@ -188,10 +188,10 @@ class Assistant:
                 match step:
                     case Prefill(done, total):
                         yield Progress(done, total)
-                    case Piece(piece):
-                        if piece:
+                    case Piece(piece, scores=scores):
+                        if piece or scores:
                             text.append(piece)
-                            yield Delta(piece)
+                            yield Delta(piece, scores)
                     case End(reason, usage):
                         cited, unverified = citations.check("".join(text), sources, await passages.standing(sources))
                         yield Finish(reason, self._models.model_id("chat"), usage, cited, unverified)

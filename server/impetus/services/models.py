@@ -119,6 +119,10 @@ class Models:
                 batches.append(await self._worker.embed(embedder, texts[start : start + EMBED_BATCH]))
         return np.concatenate(batches) if batches else np.zeros((0, 0), np.float32)
 
+    def memory(self) -> dict[str, int]:
+        """Name of each local model that is held → bytes of its weights and caches."""
+        return {folder.name: held.nbytes for folder, held in self._worker.states().items() if held.nbytes}
+
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop when the state of a local model has changed."""
         self._worker.subscribe(listener)

@@ -2,6 +2,7 @@
 facade that every surface calls."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -133,9 +134,11 @@ class Session:
         return await self._assistant.related(selection, self.view)
 
     def chat(
-        self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool
+        self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool, roots: Sequence[Path] = ()
     ) -> AsyncGenerator[AnswerEvent, None]:
-        return self._assistant.chat(messages, self.view, sampling, retrieval=retrieval)
+        """`roots` are those of this session that passages come from; none: all."""
+        view = replace(self.view, roots=tuple(roots)) if roots else self.view
+        return self._assistant.chat(messages, view, sampling, retrieval=retrieval)
 
     def generate(self, prompt: Prompt, sampling: Sampling, *, role: ModelRole) -> AsyncGenerator[Step, None]:
         return self._assistant.generate(prompt, sampling, role=role)

@@ -1,10 +1,9 @@
-"""The HTTP application: its routes in one table, its errors in one form, behind the guard."""
-
-import time
+"""The HTTP application: routes behind the guard, errors in one form."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
@@ -13,61 +12,40 @@ from impetus.config import Settings
 from impetus.errors import ImpetusError
 from impetus.services.keys import Keys
 from impetus.services.session import Session
-from impetus.web import chat, completions, embeddings, health, models
+from impetus.web import messages, tracing
 from impetus.web.errors import HttpProblem, Refused, problem
 from impetus.web.guard import Guard, GuardRules
-from impetus.web.schema import ChatRequest, CompletionRequest, EmbeddingRequest
+from impetus.web.limits import Limits
+from impetus.web.measured import Measured
+from impetus.web.metrics import Metrics
+from impetus.web.observe import Observed
+from impetus.web.routes import add_routes
 
 
 def create_app(session: Session, settings: Settings, keys: Keys) -> ASGIApp:
     """The whole surface: guard outside, routes inside."""
+    tracing.start()
+    http = settings.http
     # The address bound may be named in Host, unless it stands for every address: no client names that one in earnest.
-    named = (*settings.http.allowed_hosts, settings.http.host)
-    names = frozenset(name.lower() for name in named) - {"0.0.0.0", "::", ""}
-    verify = (lambda secret: keys.verify(secret) is not None) if settings.http.require_key else None
-    return Guard(routes(session, settings), GuardRules(names, verify))
+    names = frozenset(name.lower() for name in (*http.allowed_hosts, http.host)) - {"0.0.0.0", "::", ""}
+    verify = keys.verify if http.require_key else None
+    rules = GuardRules(names, verify, frozenset(http.allowed_origins), Limits(http))
+    metrics = Metrics(session.engine.models.memory)
+    app = routes(session, settings, keys, metrics)
+    if http.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=http.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],  # named back, not a star: clients send x-stainless-* and more
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    return Observed(Guard(app, rules), metrics)
 
 
-def routes(session: Session, settings: Settings) -> FastAPI:
+def routes(session: Session, settings: Settings, keys: Keys, metrics: Metrics) -> FastAPI:
     app = FastAPI(title="Impetus", version=__version__, docs_url=None, redoc_url=None)
-    created = int(time.time())
-
-    async def list_models() -> JSONResponse:
-        return JSONResponse(await models.listing(session, created))
-
-    async def show_model(model: str) -> JSONResponse:
-        return JSONResponse(await models.entry(session, model, created))
-
-    async def chat_completions(body: ChatRequest, request: Request) -> Response:
-        return await chat.chat(session, settings, body, request)
-
-    async def text_completions(body: CompletionRequest, request: Request) -> Response:
-        return await completions.complete(session, settings, body, request)
-
-    async def create_embeddings(body: EmbeddingRequest, request: Request) -> Response:
-        return await embeddings.embed(session, body, request)
-
-    async def live() -> Response:
-        return health.live()
-
-    async def ready() -> Response:
-        return health.ready(session)
-
-    async def status() -> Response:
-        return health.status(session)
-
-    table = (
-        ("GET", "/v1/models", list_models),
-        ("GET", "/v1/models/{model}", show_model),
-        ("POST", "/v1/chat/completions", chat_completions),
-        ("POST", "/v1/completions", text_completions),
-        ("POST", "/v1/embeddings", create_embeddings),
-        ("GET", "/api/health/live", live),
-        ("GET", "/api/health/ready", ready),
-        ("GET", "/api/health/status", status),
-    )
-    for method, path, endpoint in table:
-        app.add_api_route(path, endpoint, methods=[method], response_model=None)
+    add_routes(app, Measured(session, metrics), settings, keys, metrics)
     app.add_exception_handler(ImpetusError, _failed)
     app.add_exception_handler(Refused, _failed)
     app.add_exception_handler(RecursionError, _failed)
@@ -78,7 +56,14 @@ def routes(session: Session, settings: Settings) -> FastAPI:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return problem(error).response()
+    return _shown(request, problem(error))
+
+
+def _shown(request: Request, told: HttpProblem) -> Response:
+    body = told.body()
+    if request.url.path in messages.PATHS:
+        body["type"] = "error"  # by which its clients know one
+    return JSONResponse(body, told.status, headers=dict(told.headers))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -89,16 +74,16 @@ async def _invalid(request: Request, error: Exception) -> Response:
         message, parameter = "The body is not valid JSON", None
     else:
         # A union reports each of its members; their names are of no use to the caller.
-        where = [str(part) for part in first["loc"] if part != "body"]
+        where = [str(part) for part in first["loc"][1:]]  # the first says body, path or query
         parameter = where[0] if where else None
         message = f"{parameter or 'The body'}: {first['msg']}"
-    return HttpProblem(400, message, "invalid_request_error", "invalid_value", parameter).response()
+    return _shown(request, HttpProblem(400, message, "invalid_request_error", "INVALID_REQUEST", parameter))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "unknown_url", 405: "method_not_allowed"}
+    codes = {404: "UNKNOWN_URL", 405: "METHOD_NOT_ALLOWED"}
     message = f"{request.method} {request.url.path}: {error.detail}"
-    code = codes.get(error.status_code, "invalid_request")
+    code = codes.get(error.status_code, "INVALID_REQUEST")
     headers = dict(error.headers or {})
     return HttpProblem(error.status_code, message, "invalid_request_error", code, None, headers).response()

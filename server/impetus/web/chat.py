@@ -3,10 +3,12 @@
 The model id decides whether the workspace is searched: every OpenAI client can choose one, none needs a new field.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,96 +16,84 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from impetus.config import Settings
-from impetus.domain.types import AnswerEvent, Delta, Finish, Message, Progress, Sampling, Source, Sources, Usage
-from impetus.services.session import Session
+from impetus.domain.types import Delta, Finish, Progress, TokenScore, Usage
 from impetus.web import sse
-from impetus.web.models import CHAT_IDS, WORKSPACE, require
+from impetus.web.measured import Measured
+from impetus.web.models import chat_model
 from impetus.web.schema import ChatRequest
+from impetus.web.turn import Told, Turn, answered, whole
 
 
-async def chat(session: Session, settings: Settings, body: ChatRequest, request: Request) -> Response:
-    model = require(body.model, CHAT_IDS)
+async def chat(session: Measured, settings: Settings, body: ChatRequest, request: Request) -> Response:
+    model = chat_model(session, body.model)
     messages, sampling = body.turn(max_tokens=settings.chat.max_tokens, temperature=settings.chat.temperature)
-    events = partial(_events, session, model, messages, sampling)
+    seeds = [None if sampling.seed is None else sampling.seed + number for number in range(body.n or 1)]
+    turns = [Turn(model, messages, replace(sampling, seed=seed)) for seed in seeds]
+    scored = bool(body.logprobs)
     if body.stream:
-        return sse.EventStream(partial(_frames, events, model, include_usage=body.include_usage))
-    return await sse.answer(request, _whole(events(), model))
+        return sse.EventStream(partial(_frames, session, turns, scored=scored, include_usage=body.include_usage))
+    return await sse.answer(request, _whole(session, turns, scored=scored))
 
 
-async def _events(
-    session: Session, model: str, messages: Sequence[Message], sampling: Sampling
-) -> AsyncGenerator[AnswerEvent, None]:
-    """The answer; with the workspace, its sources follow the text as a Markdown list."""
-    sources: tuple[Source, ...] = ()
-    async with aclosing(session.chat(messages, sampling, retrieval=model == WORKSPACE)) as events:
-        async for event in events:
-            if isinstance(event, Sources):
-                sources = event.sources
-            elif isinstance(event, Finish) and model == WORKSPACE:
-                closing = source_list(sources, event)
-                if closing:
-                    yield Delta(closing)
-                yield event
-            else:
-                yield event
+async def _whole(session: Measured, turns: Sequence[Turn], *, scored: bool) -> dict[str, Any]:
+    """The choices are made side by side; one that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(whole(session, turn)) for turn in turns]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    told = [task.result() for task in tasks]
+    usage = told[0].usage
+    completed = sum(each.usage.completion_tokens for each in told)
+    return {
+        **_head(turns[0].model.id, "chat.completion"),
+        "choices": [_choice(number, each, scored=scored) for number, each in enumerate(told)],
+        "usage": usage_json(replace(usage, completion_tokens=completed)),
+    }
 
 
-async def _whole(events: AsyncGenerator[AnswerEvent, None], model: str) -> dict[str, Any]:
-    text: list[str] = []
-    reason, usage = "stop", Usage()
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Delta):
-                text.append(event.text)
-            elif isinstance(event, Finish):
-                reason, usage = event.reason.value, event.usage
-    message = {"role": "assistant", "content": "".join(text), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    return {**_head(model, "chat.completion"), "choices": [choice], "usage": usage_json(usage)}
+def _choice(number: int, told: Told, *, scored: bool) -> dict[str, Any]:
+    return {
+        "index": number,
+        "message": {"role": "assistant", "content": told.text, "refusal": None},
+        "logprobs": _logprobs([delta.scores for delta in told.deltas]) if scored else None,
+        "finish_reason": told.finish.reason.value,
+    }
 
 
 async def _frames(
-    events: "partial[AsyncGenerator[AnswerEvent, None]]", model: str, *, include_usage: bool
+    session: Measured, turns: Sequence[Turn], *, scored: bool, include_usage: bool
 ) -> AsyncGenerator[str, None]:
-    """First a role, then text, then the reason of the end, then usage when asked for."""
-    head = _head(model, "chat.completion.chunk")
+    """For each choice a role, then text, then the reason of the end; then usage when asked for."""
+    head = _head(turns[0].model.id, "chat.completion.chunk")
     rest: dict[str, Any] = {"usage": None} if include_usage else {}
 
-    def chunk(delta: dict[str, Any], reason: str | None = None) -> str:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    def chunk(number: int, delta: dict[str, Any], reason: str | None = None, scores: Any = None) -> str:
+        choice = {"index": number, "delta": delta, "logprobs": scores, "finish_reason": reason}
         return sse.data({**head, "choices": [choice], **rest})
 
-    role_sent = False
-    async with aclosing(events()) as stream:
-        async for event in stream:
-            if not role_sent:
-                role_sent = True
-                yield chunk({"role": "assistant", "content": ""})
-            if isinstance(event, Progress):
-                yield sse.comment(f"keepalive {event.done}/{event.total}")
-            elif isinstance(event, Delta):
-                if event.text:
-                    yield chunk({"content": event.text})
-            elif isinstance(event, Finish):
-                yield chunk({}, event.reason.value)
-                if include_usage:
-                    yield sse.data({**head, "choices": [], "usage": usage_json(event.usage)})
+    usage = Usage()
+    for number, turn in enumerate(turns):
+        role_sent = False
+        async with aclosing(answered(session, turn)) as events:
+            async for event in events:
+                if not role_sent:
+                    role_sent = True
+                    yield chunk(number, {"role": "assistant", "content": ""})
+                if isinstance(event, Progress):
+                    yield sse.comment(f"keepalive {event.done}/{event.total}")
+                elif isinstance(event, Delta):
+                    if event.text or event.scores:
+                        scores = _logprobs([event.scores]) if scored else None
+                        yield chunk(number, {"content": event.text}, scores=scores)
+                elif isinstance(event, Finish):
+                    yield chunk(number, {}, event.reason.value)
+                    usage = replace(
+                        event.usage, completion_tokens=usage.completion_tokens + event.usage.completion_tokens
+                    )
+    if include_usage:
+        yield sse.data({**head, "choices": [], "usage": usage_json(usage)})
     yield sse.DONE
-
-
-def source_list(sources: Sequence[Source], finish: Finish) -> str:
-    """What the answer cites; else what it was given to read, said so."""
-    listed, title = (finish.cited, "Sources") if finish.cited else (tuple(sources), "Passages found (none is cited)")
-    if not listed:
-        return ""
-    lines = [f"\n\n**{title}**\n"]
-    for source in listed:
-        hit = source.hit
-        symbol = f" ({hit.symbol})" if hit.symbol else ""
-        lines.append(f"- [{source.number}] `{hit.path}:{hit.start_line}-{hit.end_line}`{symbol}")
-    if finish.unverified:
-        lines.append(f"\nNot verified: {', '.join(f'[{number}]' for number in finish.unverified)}")
-    return "\n".join(lines) + "\n"
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:
@@ -113,6 +103,18 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
     }
+
+
+def _logprobs(steps: Sequence[tuple[TokenScore, ...]]) -> dict[str, Any]:
+    content = [
+        {**_score(own), "top_logprobs": [_score(each) for each in likely]} for own, *likely in filter(None, steps)
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _score(score: TokenScore) -> dict[str, Any]:
+    # A token may be a part of a character, so its bytes are told as well.
+    return {"token": score.data.decode("utf-8", "replace"), "logprob": score.logprob, "bytes": list(score.data)}
 
 
 def _head(model: str, kind: str) -> dict[str, Any]:

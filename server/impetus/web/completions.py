@@ -16,14 +16,14 @@ from starlette.responses import Response
 from impetus.config import Settings
 from impetus.domain.types import End, InfillPrompt, Piece, Prefill, Prompt, Step, TextPrompt, Usage
 from impetus.errors import BadRequest
-from impetus.services.session import Session
 from impetus.web import sse
 from impetus.web.chat import usage_json
+from impetus.web.measured import Measured
 from impetus.web.models import COMPLETE, COMPLETION_IDS, require
 from impetus.web.schema import CompletionRequest
 
 
-async def complete(session: Session, settings: Settings, body: CompletionRequest, request: Request) -> Response:
+async def complete(session: Measured, settings: Settings, body: CompletionRequest, request: Request) -> Response:
     model = require(body.model, COMPLETION_IDS)
     text = body.single_prompt()
     prompt: Prompt

@@ -1,7 +1,11 @@
-"""Our errors as OpenAI-shaped HTTP errors: the one table from error class to status, type and code."""
+"""Our errors as OpenAI-shaped HTTP errors: the one table from error class to status, type and code.
+
+Codes are ours and in capitals, but for `context_length_exceeded`, by which agents know when to shorten a conversation.
+"""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,17 +48,17 @@ class Refused(Exception):
 #: Most special class first; the first that matches counts.
 _TABLE: tuple[tuple[type[Exception], int, str, str, Mapping[str, str]], ...] = (
     (errors.ContextOverflow, 400, "invalid_request_error", "context_length_exceeded", {}),
-    (errors.BadRequest, 400, "invalid_request_error", "invalid_value", {}),
-    (errors.NotFound, 404, "invalid_request_error", "not_found", {}),
-    (errors.Busy, 429, "rate_limit_error", "queue_full", {}),
-    (errors.Denied, 403, "permission_error", "denied", {}),
-    (errors.IndexLocked, 503, "server_error", "index_locked", {"retry-after": "5"}),
-    (errors.IndexFailed, 500, "server_error", "index_failed", NO_RETRY),
-    (errors.ModelUnavailable, 503, "server_error", "model_not_configured", NO_RETRY),
-    (errors.InsufficientMemory, 507, "server_error", "insufficient_memory", NO_RETRY),
-    (errors.ModelError, 500, "server_error", "model_failed", NO_RETRY),
-    (errors.EngineStopped, 503, "server_error", "shutting_down", {"retry-after": "2"}),
-    (errors.ImpetusError, 500, "server_error", "failed", NO_RETRY),
+    (errors.BadRequest, 400, "invalid_request_error", "INVALID_REQUEST", {}),
+    (errors.NotFound, 404, "not_found_error", "NOT_FOUND", {}),
+    (errors.Busy, 429, "rate_limit_error", "RATE_LIMITED", {}),
+    (errors.Denied, 403, "permission_error", "FORBIDDEN", {}),
+    (errors.IndexLocked, 503, "server_error", "RAG_INDEX_ERROR", {"retry-after": "5"}),
+    (errors.IndexFailed, 500, "server_error", "RAG_INDEX_ERROR", NO_RETRY),
+    (errors.ModelUnavailable, 503, "server_error", "MODEL_NOT_LOADED", {"retry-after": "60", **NO_RETRY}),
+    (errors.InsufficientMemory, 507, "server_error", "INSUFFICIENT_MEMORY", NO_RETRY),
+    (errors.ModelError, 500, "server_error", "INFERENCE_ERROR", NO_RETRY),
+    (errors.EngineStopped, 503, "server_error", "SHUTTING_DOWN", {"retry-after": "2"}),
+    (errors.ImpetusError, 500, "server_error", "FAILED", NO_RETRY),
 )
 
 
@@ -70,8 +74,19 @@ def problem(error: Exception) -> HttpProblem:
             return HttpProblem(status, str(error), type_, code, parameter, headers)
     log.error("Unexpected error while answering a request", exc_info=error)
     return HttpProblem(
-        500, "Something went wrong inside Impetus; its log says what", "server_error", "internal_error", None, NO_RETRY
+        500, "Something went wrong inside Impetus; its log says what", "server_error", "INTERNAL_ERROR", None, NO_RETRY
     )
+
+
+@contextmanager
+def embedding() -> Iterator[None]:
+    """A model that fails inside of this block fails at embedding, which has a code of its own."""
+    try:
+        yield
+    except (errors.ModelUnavailable, errors.InsufficientMemory):
+        raise
+    except errors.ModelError as error:
+        raise Refused(HttpProblem(500, str(error), "server_error", "EMBEDDING_ERROR", None, NO_RETRY)) from error
 
 
 def unknown_model(model: str, known: tuple[str, ...]) -> Refused:
@@ -80,7 +95,7 @@ def unknown_model(model: str, known: tuple[str, ...]) -> Refused:
             404,
             f"The model {model[:200]!r} does not exist here; use one of {', '.join(known)}",
             "invalid_request_error",
-            "model_not_found",
+            "MODEL_NOT_FOUND",
             "model",
         )
     )

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from impetus import __version__
 from impetus.domain.types import Health
-from impetus.services.session import Session
+from impetus.web.measured import Measured
 
 
 def live() -> Response:
@@ -15,14 +15,14 @@ def live() -> Response:
     return JSONResponse({"status": "live"})
 
 
-def ready(session: Session) -> Response:
+def ready(session: Measured) -> Response:
     status = session.status()
     failed = status.health is Health.ERROR
     body = {"status": "failed" if failed else "ready", "health": status.health.value, "message": status.message}
     return JSONResponse(body, 503 if failed else 200)
 
 
-def status(session: Session) -> Response:
+def status(session: Measured) -> Response:
     state = session.status()
     body: dict[str, Any] = {
         "version": __version__,

@@ -4,17 +4,21 @@ Harmless fields we do not know are ignored; a field that would change the answer
 name, because an ignored `tools` or `response_format` breaks the caller later and worse.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from impetus.domain.types import Message, Role, Sampling
+from impetus.domain.types import ANY_OBJECT, JsonSchema, Message, Role, Sampling
 from impetus.errors import BadRequest
+from impetus.web.token_ids import Decode
 
 ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
 
 MAX_INPUTS = 2048
+MAX_CHOICES = 4
 MAX_STOPS = 16
 MAX_TOKENS = 1_000_000
 
@@ -23,7 +27,7 @@ _HARMLESS: dict[str, Callable[[Any], bool]] = {
     "n": lambda value: value == 1,
     "best_of": lambda value: value == 1,
     "echo": lambda value: value is False,
-    "logprobs": lambda value: value is False,
+    "logprobs": lambda value: value in (False, 0),
     "top_logprobs": lambda value: value == 0,
     "logit_bias": lambda value: value == {},
     "tools": lambda value: value == [],
@@ -44,7 +48,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = None
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1)]
@@ -56,7 +60,7 @@ class _Request(BaseModel):
                 raise BadRequest(f"The parameter {name!r} with this value is not supported here", parameter=name)
 
 
-class _Generation(_Request):
+class Generation(RequestBody):
     """What chat and text completions have in common."""
 
     stream: bool | None = None
@@ -94,7 +98,7 @@ class ContentPart(BaseModel):
 
 
 class ChatMessage(BaseModel):
-    role: str
+    role: Annotated[str, Field(max_length=100)]
     content: Text | list[ContentPart] | None = None
 
     def message(self, position: int) -> Message:
@@ -115,21 +119,65 @@ class ChatMessage(BaseModel):
         return Message(role, "".join(part.text or "" for part in parts))
 
 
-class ChatRequest(_Generation):
+class ChatRequest(Generation):
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=10_000)]
     max_completion_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logit_bias: Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
+    response_format: dict[str, Any] | None = None
 
     def turn(self, *, max_tokens: int, temperature: float) -> tuple[tuple[Message, ...], Sampling]:
         self.refuse_unsupported()
-        messages = tuple(each.message(position) for position, each in enumerate(self.messages))
-        if not any(message.role is Role.USER and message.content.strip() for message in messages):
-            raise BadRequest("There is no user message with text to answer", parameter="messages")
+        messages = conversation(self.messages)
         limit = self.max_completion_tokens or self.max_tokens or max_tokens
+        if self.top_logprobs is not None and not self.logprobs:
+            raise BadRequest("top_logprobs needs logprobs to be true", parameter="top_logprobs")
         request = self.model_copy(update={"max_tokens": limit})
-        return messages, request.sampling(max_tokens=limit, temperature=temperature)
+        sampling = replace(
+            request.sampling(max_tokens=limit, temperature=temperature),
+            logit_bias=self._biases(),
+            top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            grammar=grammar_of(self.response_format, "response_format"),
+        )
+        return messages, sampling
+
+    def _biases(self) -> tuple[tuple[int, float], ...]:
+        biases = self.logit_bias or {}
+        if not all(token.isascii() and token.isdecimal() and len(token) < 10 for token in biases):
+            raise BadRequest("The keys of logit_bias are token ids of the model, in digits", parameter="logit_bias")
+        return tuple((int(token), bias) for token, bias in biases.items())
 
 
-class CompletionRequest(_Generation):
+def conversation(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
+    """Raises BadRequest where nobody asks anything."""
+    read = tuple(each.message(position) for position, each in enumerate(messages))
+    if not any(message.role is Role.USER and message.content.strip() for message in read):
+        raise BadRequest("There is no user message with text to answer", parameter="messages")
+    return read
+
+
+def grammar_of(format: Mapping[str, Any] | None, parameter: str) -> JsonSchema | None:
+    """What `response_format`, or `text.format` of the Responses form, asks for. Raises BadRequest."""
+    kind = (format or {}).get("type", "text")
+    if format is None or kind == "text":
+        return None
+    if kind == "json_object":
+        return ANY_OBJECT
+    if kind != "json_schema":
+        raise BadRequest(
+            f"{parameter}.type is {str(kind)[:40]!r}; use text, json_object or json_schema", parameter=parameter
+        )
+    # Chat wraps the schema once more than Responses does.
+    holder = format.get("json_schema", format)
+    schema = holder.get("schema") if isinstance(holder, dict) else None
+    if not isinstance(schema, dict):
+        raise BadRequest(f"{parameter} has no JSON schema", parameter=parameter)
+    return JsonSchema(json.dumps(schema))
+
+
+class CompletionRequest(Generation):
     prompt: Text | list[str] | list[int] | list[list[int]]
     suffix: Text | None = None
 
@@ -142,23 +190,36 @@ class CompletionRequest(_Generation):
         raise BadRequest("Send one prompt, as text; several prompts or token ids are not supported", parameter="prompt")
 
 
-class EmbeddingRequest(_Request):
+class EmbeddingRequest(RequestBody):
     input: Text | list[str] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
 
-    def texts(self) -> list[str]:
+    def texts(self, decode: Decode | None) -> list[str]:
+        """`decode`: token ids to text, where that can be done here."""
         self.refuse_unsupported()
-        texts = [self.input] if isinstance(self.input, str) else list(self.input)
+        if isinstance(self.input, str):
+            texts: list[str] = [self.input]
+        elif self.input and isinstance(self.input[0], int):
+            texts = [_decoded(self.input, decode)]
+        else:
+            inputs = cast(list[str] | list[list[int]], self.input)
+            texts = [each if isinstance(each, str) else _decoded(each, decode) for each in inputs[: MAX_INPUTS + 1]]
         if not texts or len(texts) > MAX_INPUTS:
             raise BadRequest(f"Send 1 to {MAX_INPUTS} texts at a time", parameter="input")
-        plain = [text for text in texts if isinstance(text, str)]
-        if len(plain) < len(texts):
-            raise BadRequest(
-                "Token ids cannot be embedded here, because their tokenizer is unknown; send text. In LangChain, set "
-                "check_embedding_ctx_length=False",
-                parameter="input",
-            )
-        if not all(plain):
+        if not all(texts):
             raise BadRequest("An empty text cannot be embedded", parameter="input")
-        return plain
+        return texts
+
+
+def _decoded(tokens: Sequence[int], decode: Decode | None) -> str:
+    if decode is None:
+        raise BadRequest(
+            "Token ids can be embedded only where tiktoken and its cl100k_base file are on this machine; send text. In "
+            "LangChain, set check_embedding_ctx_length=False",
+            parameter="input",
+        )
+    try:
+        return decode(tokens)
+    except (KeyError, OverflowError, ValueError) as error:
+        raise BadRequest("These are not token ids of cl100k_base; send text", parameter="input") from error

@@ -26,6 +26,11 @@ def data(value: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
+def named(event: str, value: Mapping[str, Any]) -> str:
+    """An event that says its type in its own line as well, as Responses and Messages do."""
+    return f"event: {event}\n{data(value)}"
+
+
 def comment(text: str) -> str:
     """A line that clients skip and that keeps proxies from giving up."""
     return f": {text}\n\n"
