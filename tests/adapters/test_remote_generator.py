@@ -17,6 +17,7 @@ from impetus.domain.types import (
     End,
     FinishReason,
     InfillPrompt,
+    JsonSchema,
     Message,
     Piece,
     Prompt,
@@ -25,7 +26,7 @@ from impetus.domain.types import (
     TextPrompt,
     Usage,
 )
-from impetus.errors import Busy, ModelError
+from impetus.errors import BadRequest, Busy, ModelError
 
 CHAT = ChatPrompt((Message(Role.SYSTEM, "s"), Message(Role.USER, "u")))
 
@@ -122,6 +123,20 @@ async def test_chat_streams_and_counts(server: Server, generator: RemoteGenerato
     assert (body["model"], body["stream"], body["seed"], body["stop"]) == ("big", True, 1, ["X"])
     assert "top_k" not in body
     assert generator.state == "ready"
+
+
+async def test_biases_and_a_schema_are_handed_on(server: Server, generator: RemoteGenerator) -> None:
+    server.events(delta("{}", "stop"))
+    await run(generator, sampling=Sampling(logit_bias=((7, -1.5),), grammar=JsonSchema('{"type": "object"}')))
+    body = server.requests[0]
+    assert body["logit_bias"] == {"7": -1.5}
+    assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+
+
+async def test_scores_are_refused_and_not_left_out(server: Server, generator: RemoteGenerator) -> None:
+    with pytest.raises(BadRequest, match="leave logprobs out"):
+        await run(generator, sampling=Sampling(top_logprobs=0))
+    assert server.requests == []
 
 
 async def test_infill_sends_prefix_and_suffix(server: Server, generator: RemoteGenerator) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.scripted_session import MemoryTallies
 from impetus.adapters.parse_pool import ParsePool
 from impetus.app import create_engine
 from impetus.config import Settings, resolve
-from impetus.domain.types import Completion, Cursor, Document, Health, SearchQuery
+from impetus.domain.types import Completion, Cursor, Document, Health, Message, Role, Sampling, SearchQuery, Sources
 from impetus.services.engine import Engine, Parts
 from impetus.services.repository import Repository
 from impetus.services.session import Session
@@ -155,3 +156,23 @@ async def test_a_client_sees_the_state_of_its_own_folders(engine: Engine, root: 
     assert one.status().indexes == ()
     await one.close()
     await two.close()
+
+
+async def test_a_chat_can_be_kept_to_one_folder(engine: Engine, root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "gate.py").write_text("def open_gate():\n    return 1\n")
+    session = Session(engine)
+    for each in (root, other):
+        await session.open_root(each)
+    await session.indexed()
+    asked = [Message(Role.USER, "Where is open_gate?")]
+    seen = []
+    for roots in ((), (other,), (root,)):
+        async with aclosing(session.chat(asked, Sampling(), retrieval=True, roots=roots)) as events:
+            sources = [event.sources async for event in events if isinstance(event, Sources)]
+        seen.append({source.hit.root for source in sources[0]})
+    assert other in seen[0]
+    assert seen[1] == {other}
+    assert other not in seen[2]
+    await session.close()

@@ -112,3 +112,17 @@ async def test_the_openai_client_raises_its_own_errors() -> None:
                     pass
     asked = [call for call in port.session.calls if call[0] == "chat"]
     assert len(asked) == 2
+
+
+async def test_the_openai_client_reads_responses_and_choices() -> None:
+    port = Port(Script(events=answer("It runs.")))
+    messages: Any = [{"role": "user", "content": "how?"}]
+    async with asyncio.timeout(DEADLINE), port.served() as url, openai_client(url, port.key) as client:
+        whole = await client.responses.create(model="impetus-plain", input="how?")
+        stream = await client.responses.create(model="impetus-plain", input="how?", stream=True)
+        events = [event async for event in stream]
+        chosen = await client.chat.completions.create(model="impetus-plain", messages=messages, n=2, logprobs=True)
+    assert (whole.output_text, whole.status) == ("It runs.", "completed")
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == "It runs."
+    assert events[-1].type == "response.completed" and events[-1].response.output_text == "It runs."
+    assert [choice.message.content for choice in chosen.choices] == ["It runs."] * 2
