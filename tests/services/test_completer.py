@@ -248,6 +248,14 @@ async def test_a_cancelled_one_goes_on_for_the_request_that_follows_it(worlds) -
     assert len(world.worker.prompts) == 1
 
 
+async def test_one_that_is_overtaken_before_it_began_is_never_begun(worlds) -> None:
+    world = worlds("1\n")
+    requests = [asyncio.create_task(world.complete(f"x{'y' * i} = |\n")) for i in range(4)]
+    answers = await asyncio.gather(*requests)
+    assert [answer and answer.text for answer in answers] == [None, None, None, "1"]
+    assert len(world.worker.prompts) == 1
+
+
 async def test_a_failing_model_is_an_error_not_silence(worlds) -> None:
     with pytest.raises(ModelError, match="broken"):
         await worlds(ModelError("broken")).complete("x = |\n")

@@ -185,7 +185,7 @@ class Completer:
             return text
 
         self._running[request.key] = running
-        running.start(work())
+        running.start(work)
         return running
 
     def _shown(self, request: _Request, text: str) -> Completion | None:

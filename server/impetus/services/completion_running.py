@@ -1,7 +1,7 @@
 """A completion under way. It belongs to a text, not to a request: whoever types on as it writes may wait for it too."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -18,12 +18,12 @@ class Running:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, work: Coroutine[Any, Any, str]) -> None:
-        """`work` returns the result; it reports progress through `wrote`."""
+    def start(self, work: Callable[[], Coroutine[Any, Any, str]]) -> None:
+        """`work` returns the result; it reports progress through `wrote`. Stopped at once, it is never called."""
 
         async def run() -> None:
             try:
-                self.result = await work
+                self.result = await work()
             except Exception as error:
                 self.error = error
             finally:

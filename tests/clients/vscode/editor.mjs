@@ -38,6 +38,8 @@ export async function startEditor({ settings = {}, user = {}, server = [], impet
   const environment = {
     ...process.env,
     IMPETUS_HOME: join(data, "impetus-home"),
+    IMPETUS_ENGINE_IDLE_EXIT_MINUTES: "1",
+    IMPETUS_HTTP_PORT: "0", // an engine of the person's own may have the usual one
     PATH: [...(impetus ? [dirname(resolve(impetus))] : []), process.env.PATH].join(delimiter),
   };
   const port = await freePort();
