@@ -134,6 +134,8 @@ async def test_defaults_come_from_the_settings() -> None:
         ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
+        ({"use_rag": True}, "use_rag"),
+        ({"context_documents": ["a"]}, "context_documents"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"stop": [1]}, "stop"),

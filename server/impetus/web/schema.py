@@ -38,6 +38,12 @@ _HARMLESS: dict[str, Callable[[Any], bool]] = {
     "modalities": lambda value: value == ["text"],
     "audio": lambda value: False,
     "web_search_options": lambda value: False,
+    # Whether the workspace is asked goes by the model's id so far.
+    "use_rag": lambda value: False,
+    "rag_mode": lambda value: False,
+    "rag_collection": lambda value: False,
+    "rag_top_k": lambda value: False,
+    "context_documents": lambda value: value == [],
 }
 
 Text = Annotated[str, Field(max_length=16_000_000)]
