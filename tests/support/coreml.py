@@ -15,7 +15,7 @@ from tests.support.mil_interpreter import Interpreter
 
 @lru_cache(maxsize=4)
 def opened(package: Path) -> Interpreter:
-    blas.numpy_on_one_core()
+    blas.one_thread_for_numpy()
     return Interpreter(package)
 
 
