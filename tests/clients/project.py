@@ -67,7 +67,8 @@ def server_command() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {"PYTHONPATH": os.pathsep.join([str(SERVER), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    path = os.pathsep.join([str(SERVER), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": path, "IMPETUS_HTTP_PORT": "0"}  # an engine of the person's own may have the usual port
 
 
 def stop_engine(home: Path) -> None:

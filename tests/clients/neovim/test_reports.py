@@ -77,6 +77,7 @@ def test_the_command_completes_and_refuses(start: Start) -> None:
 
 def test_unknown_options_are_told(start: Start) -> None:
     with start("{ windows = {}, picker = 'fzf', ghost = { keys = { accept = 3 } } }") as editor:
+        editor.until_lua("#require('impetus.config').problems > 0")
         problems = editor.lua("return require('impetus.config').problems")
         assert sorted(problem.split(" is ")[0] for problem in problems) == ["ghost.keys.accept", "picker", "windows"]
         assert editor.lua("return require('impetus.config').options.ghost.keys.accept") == "<Tab>"
