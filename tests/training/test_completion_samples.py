@@ -111,7 +111,7 @@ def test_context_is_what_the_cursor_names_in_other_files(files: Neighbors) -> No
         ("src/store.py", "def put_value(self, keyName, value):  # Store.put_value\nclass Store:")
     ]
     assert files.definitions(1, "copy(") == [], "nothing of the file itself"
-    ((path, text),) = files.similar(1, prefix, 1)
+    ((path, text),) = files.similar(1, prefix, "", 1)
     assert path == "src/store.py" and "put_value" in text
 
 

@@ -20,8 +20,9 @@ from training.completion_model.samples import END, LENGTH, Sampler
 NEIGHBORHOOD = 60
 DRAWN = 48
 
-#: A language is drawn by its size to this power, Python by half as much again.
+#: A language is drawn by its size to this power, Python more often.
 _EVENNESS = 0.6
+_PYTHON = 2.5
 _BUFFER = 1_500
 _LEAST = 64  # tokens; less room in a row is left empty
 
@@ -45,7 +46,7 @@ class Corpus:
             for file in files:
                 totals[file.source.language] += len(file.source.text)
         per_byte = {name: size ** (_EVENNESS - 1) if size else 0.0 for name, size in totals.items()}
-        per_byte["python"] *= 1.5
+        per_byte["python"] *= _PYTHON
         self.neighborhoods: list[Neighborhood] = []
         self.weights: list[float] = []
         for number, files in enumerate(packages):

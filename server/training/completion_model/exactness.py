@@ -18,6 +18,7 @@ from training.completion_model.samples import END, FILE, LENGTH, PREFIX, SUFFIX
 
 SEED = 7
 PER_LANGUAGE = 120
+PASSAGES = 4
 _BATCH = 64
 
 Case = tuple[str, bool, list[int], int]  # language, with context, tokens, length of the target
@@ -94,10 +95,9 @@ def _cases(language: str, around: list[Neighbors], encode: Any, chooser: random.
         target = encode(text[at:])
         head = [FILE, *encode(source.path + "\n"), SUFFIX, *encode(suffix), PREFIX, *encode(prefix)]
         context = []
-        for path, shown in near.definitions(number, prefix):
+        for path, shown in (*near.similar(number, prefix, suffix, PASSAGES), *near.definitions(number, prefix)):
             context += [FILE, *encode(f"{path}\n{shown}\n")]
-        for used in (False, True):
-            ids = [END, *(context if used else []), *head, *target]
-            if len(ids) < LENGTH + 400:
-                cases.append((language, used, ids, len(target)))
+        if len(context) + len(head) + len(target) < LENGTH + 200:
+            cases.append((language, False, [END, *head, *target], len(target)))
+            cases.append((language, True, [END, *context, *head, *target], len(target)))
     return cases

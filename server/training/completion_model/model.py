@@ -1,7 +1,6 @@
 """The network, as `mlx_lm.models.qwen3` computes it: grouped-query attention with normed queries and keys, SwiGLU."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,25 +21,6 @@ class Shape:
     context: int = 2_048
     rope: float = 50_000.0
     epsilon: float = 1e-6
-
-    def config(self) -> dict[str, Any]:
-        """config.json of the model folder."""
-        return {
-            "model_type": "qwen3",
-            "architectures": ["Qwen3ForCausalLM"],
-            "hidden_size": self.width,
-            "num_hidden_layers": self.layers,
-            "intermediate_size": self.inner,
-            "num_attention_heads": self.heads,
-            "num_key_value_heads": self.kv_heads,
-            "head_dim": self.head,
-            "rms_norm_eps": self.epsilon,
-            "vocab_size": self.vocabulary,
-            "rope_theta": self.rope,
-            "max_position_embeddings": self.context,
-            "tie_word_embeddings": True,
-            "eos_token_id": 0,
-        }
 
 
 class Attention(nn.Module):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """What an editor could have given the model as context of other files: definitions, and similar code.
 
-Made per package with the chunker that the index uses. Definitions are written as `services/completer.py` writes them.
+Made per package with the chunker that the index uses, and written as `services/completion_context.py` writes it:
+similar passages first and the best of them last, then signatures by path.
 """
 
 import re
@@ -8,9 +9,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from impetus.domain.chunking import analyse
+from impetus.domain.snippets import WIDE_ABOVE, WIDE_BELOW, excerpt
+from impetus.domain.tokens import terms
+from impetus.services.completion_context import MAX_NAMES, PASSAGE_ROOM, PASSAGES_ROOM, SIGNATURES_ROOM
 from training.completion_model.corpus import Source
 
-MAX_CONTEXT = 1_500
+Passage = tuple[str, str]  # path, text
 
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _IMPORT = re.compile(r"^\s*(?:from|import|use|using|include|require|#include)\b.*$", re.MULTILINE)
@@ -60,13 +64,13 @@ class Neighbors:
                     self._chunks_of[name].append(len(self._chunks))
                 self._chunks.append((number, text, names))
 
-    def definitions(self, number: int, prefix: str, also: str = "") -> list[tuple[str, str]]:
+    def definitions(self, number: int, prefix: str, also: str = "") -> list[Passage]:
         """(path, lines) of what the last lines and the imports of `prefix` name in files other than `number`."""
         near = "\n".join(prefix.split("\n")[-3:])
         imports = "\n".join(_IMPORT.findall(prefix))
         wanted = [*reversed(_NAME.findall(near)), *_NAME.findall(imports)]
-        names = list(dict.fromkeys([*_NAME.findall(also), *wanted]))[:12]
-        room = MAX_CONTEXT
+        names = list(dict.fromkeys([*_NAME.findall(also), *wanted]))[:MAX_NAMES]
+        room = SIGNATURES_ROOM
         by_path: dict[str, list[str]] = {}
         for name in names:
             for other, line in self._definitions.get(name, ())[:6]:
@@ -77,9 +81,11 @@ class Neighbors:
                         room -= len(line) + 8
         return [(path, "\n".join(by_path[path])) for path in sorted(by_path)]
 
-    def similar(self, number: int, prefix: str, limit: int) -> list[tuple[str, str]]:
-        """(path, text) of the chunks of other files that share the rarest names with the end of `prefix`."""
-        names = set(_NAME.findall("\n".join(prefix.split("\n")[-12:])))
+    def similar(self, number: int, prefix: str, suffix: str, limit: int) -> list[Passage]:
+        """(path, lines) of the chunks of other files that share the rarest names with the lines around the cursor."""
+        above, below = prefix.split("\n"), suffix.split("\n")
+        near = "\n".join((*above[-WIDE_ABOVE:], *below[:WIDE_BELOW]))
+        names = set(_NAME.findall(near))
         scores: dict[int, float] = defaultdict(float)
         for name in names:
             chunks = self._chunks_of.get(name, ())
@@ -87,9 +93,17 @@ class Neighbors:
                 for chunk in chunks:
                     scores[chunk] += 1 / (2 + len(chunks))
         best = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-        found: list[tuple[str, str]] = []
-        for chunk in best[:8]:
+        asked = terms(near)
+        found: dict[str, str] = {}
+        room = PASSAGES_ROOM
+        for chunk in best[: 4 * limit]:
             other, text, _ = self._chunks[chunk]
-            if other != number and len(found) < limit and text.strip():
-                found.append((self.files[other].source.path, text))
-        return found
+            path = self.files[other].source.path
+            if other != number and path not in found:
+                lines = excerpt(text, asked, min(room, PASSAGE_ROOM))
+                if lines.strip():
+                    found[path] = lines
+                    room -= len(lines)
+            if len(found) == limit:
+                break
+        return list(found.items())[::-1]

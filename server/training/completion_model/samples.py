@@ -18,7 +18,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from training.completion_model.corpus import Source
-from training.completion_model.outlines import Neighbors
+from training.completion_model.outlines import Neighbors, Passage
 
 SPECIALS = (
     "<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>",
@@ -29,7 +29,7 @@ END, PREFIX, SUFFIX, PAD, FILE = (
 )
 
 #: Tokens of the longest sample, the last one a target only.
-LENGTH = 1_281
+LENGTH = 1_537
 
 #: How much a token counts in the loss, in tenths.
 BODY, MIDDLE, CONTEXT = 10, 20, 3
@@ -154,7 +154,7 @@ class Sampler:
         middle = source.text[hole.start : hole.end]
         head = [FILE, *self._encode(source.path + "\n"), SUFFIX, *self._encode(suffix), PREFIX, *self._encode(prefix)]
         target = [*self._encode(middle), END]
-        context = self._context(files, number, prefix, middle)
+        context = self._context(files, number, prefix, suffix, middle)
         return self._joined(context, head, target)
 
     def _plain(self, files: Neighbors, number: int) -> tuple[list[int], list[int]] | None:
@@ -163,16 +163,21 @@ class Sampler:
         start = source.text.rfind("\n", 0, self._chooser.randrange(len(source.text))) + 1
         text = source.text[start : start + 2_600]
         head = [FILE, *self._encode(source.path + "\n"), SUFFIX, PREFIX, *self._encode(text)]
-        context = self._context(files, number, text[:400], "")
+        context = self._context(files, number, text[:400], "", "")
         return self._joined(context, head, [END] if start + 2_600 >= len(source.text) else [])
 
-    def _joined(self, context: list[int], head: list[int], target: list[int]) -> tuple[list[int], list[int]] | None:
+    def _joined(self, context: list[Passage], head: list[int], target: list[int]) -> tuple[list[int], list[int]] | None:
+        """As much of the context as there is room for, its last passages first."""
         room = LENGTH - 1 - len(head) - len(target)
         if room < 0:
             return None
-        context = context if len(context) <= room else []
-        tokens = [END, *context, *head, *target]
-        weights = [0] + [CONTEXT] * len(context) + [BODY] * len(head) + [MIDDLE] * len(target)
+        shown: list[int] = []
+        for path, text in reversed(context):
+            passage = [FILE, *self._encode(f"{path}\n{text}\n")]
+            if len(shown) + len(passage) <= room:
+                shown = passage + shown
+        tokens = [END, *shown, *head, *target]
+        weights = [0] + [CONTEXT] * len(shown) + [BODY] * len(head) + [MIDDLE] * len(target)
         return tokens, weights
 
     def _window(self, text: str, hole: Hole) -> tuple[str, str]:
@@ -191,21 +196,18 @@ class Sampler:
             suffix = suffix[: suffix.rfind("\n") + 1] or suffix
         return text[start : hole.start], suffix
 
-    def _context(self, files: Neighbors, number: int, prefix: str, middle: str) -> list[int]:
-        kind = self._chooser.random()
-        if kind < 0.3:
+    def _context(self, files: Neighbors, number: int, prefix: str, suffix: str, middle: str) -> list[Passage]:
+        """Mostly both kinds, as the editor gives them; nothing now and then, as in a project of one file."""
+        if self._chooser.random() < 0.2:
             return []
-        found: list[tuple[str, str]] = []
-        if kind < 0.8:
+        found: list[Passage] = []
+        if self._chooser.random() < 0.75:
+            found += files.similar(number, prefix, suffix, self._chooser.randint(1, 4))
+        if self._chooser.random() < 0.75:
             # Now and then what the middle names is among it, as when the names of an import are all looked up.
             also = middle if self._chooser.random() < 0.25 else ""
             found += files.definitions(number, prefix, also)
-        if kind > 0.65:
-            found += files.similar(number, prefix, self._chooser.randint(1, 2))
-        tokens: list[int] = []
-        for path, text in found:
-            tokens += [FILE, *self._encode(f"{path}\n{text[:1_600]}\n")]
-        return tokens
+        return found
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

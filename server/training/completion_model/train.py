@@ -27,6 +27,7 @@ from training.completion_model.exactness import Exactness
 from training.completion_model.model import Model, Shape
 from training.completion_model.muon import Muon
 from training.completion_model.quantized import load, save
+from training.completion_model.samples import LENGTH
 
 _CHECKPOINT_SECONDS = 240
 _STEPS_AT_ONCE = 8  # between two looks at the clock, which make the GPU wait
@@ -35,7 +36,7 @@ _STEPS_AT_ONCE = 8  # between two looks at the clock, which make the GPU wait
 @dataclass(frozen=True, slots=True)
 class Recipe:
     seconds: float = 1_100.0
-    rows: int = 80  # of 1,280 tokens, per GPU and step
+    rows: int = 64  # of 1,536 tokens, per GPU and step
     workers: int = 14  # processes per GPU that make samples
     matrix_rate: float = 0.02  # Muon
     other_rate: float = 0.002  # AdamW: embeddings and norms
@@ -126,7 +127,7 @@ class Trainer:
 
     @property
     def tokens_per_step(self) -> int:
-        return self.world * self.recipe.rows * 1_280
+        return self.world * self.recipe.rows * (LENGTH - 1)
 
     def keep(self, out: Path, number: int, progress: float, exactness: Exactness | None) -> None:
         state = self.model.state_dict()
