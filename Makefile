@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= $(VENV)/demo-home
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients check format bench lock dist clean
+.PHONY: help demo test test-clients compatibility check format bench lock dist clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(READY) ## Index two real projects, then search, ask, explain and complet
 test: $(READY) ## Run every test with coverage
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+compatibility: $(READY) ## Run other people's clients against the port (wants Node, fetches about 1 GB)
+	@tests/compatibility/run.sh $(ARGS)
 
 test-clients: $(READY) ## Test the extension and the plugin in real editors (wants Node, fetches the editors)
 	@for run in tests/clients/*/run.sh; do $$run || exit 1; done

@@ -44,7 +44,7 @@ def test_no_name_belongs_to_two_languages() -> None:
         ("test/run.bats", b"", "bash"),
         ("Rakefile", b"", "ruby"),
         ("sub/.bashrc", b"", "bash"),
-        ("note.ipynb", b"{}", "json"),
+        ("note.ipynb", b"{}", "markdown"),
         ("tool", b"#!/usr/bin/env python3\n", "python"),
         ("tool", b"#!/usr/bin/python3.12 -u\n", "python"),
         ("tool", b"#!/usr/bin/env -S node --harmony\n", "javascript"),

@@ -8,6 +8,7 @@ from impetus.adapters import blas, store_check
 from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.app import chroma_server, create_engine
+from impetus.app_models import model_tools, models_check
 from impetus.config import Settings
 from impetus.services.doctor import Check, CheckResult, bad, good, warning
 from impetus.services.doctor_checks import end_checks, session_checks, system_checks
@@ -24,6 +25,7 @@ def doctor_checks(settings: Settings) -> list[Check]:
     linux = [Check("BLAS", lambda: linear_algebra(blas.preload()))] if sys.platform.startswith("linux") else []
     return [
         *system_checks(home),
+        Check("Models", lambda: models_check(model_tools(settings))),
         Check("Indexes", lambda: indexes(home, chroma_server(settings.index))),
         *linux,
         *session_checks(open_session),

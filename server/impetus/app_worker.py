@@ -1,32 +1,44 @@
-"""The composition root of the model worker, a child of the engine: `python -m impetus.app_worker MEGABYTES --fd N`.
+"""The composition root of the model worker, a child of the engine: `python -m impetus.app_worker MB BITS --fd N`.
 
-MEGABYTES is the setting `models.memory_mb`. Nobody types this command; the engine does.
+MB is the setting `models.memory_mb`, BITS is `models.cache_bits`. Nobody types this command; the engine does.
 """
 
 import logging
 import sys
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
+from impetus.adapters import lora, mlx_encoder
+from impetus.adapters.local_embedder import LocalEmbedder
 from impetus.adapters.mlx_model import clear_streams, load_model
 from impetus.domain.ports import Embedder
-from impetus.errors import NotFound
+from impetus.errors import ModelError
 from impetus.worker import memory
 from impetus.worker.main import run
 from impetus.worker.residency import Machine
 
 
 def main() -> None:
-    megabytes, _, fd = sys.argv[1:]
+    megabytes, bits, _, fd = sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # Without Metal, weights are computed as float32, whatever they are on disk.
-    machine = Machine(
-        memory.available, partial(memory.needed, float32=sys.platform != "darwin"), memory.limit(int(megabytes))
-    )
-    run(int(fd), load_model, _embedder, machine, clear_streams)
+    machine = Machine(memory.available, _needed, memory.limit(int(megabytes)))
+    run(int(fd), partial(load_model, cache_bits=int(bits)), _embedder, machine, clear_streams)
 
 
-def _embedder(name: str) -> Embedder:
-    raise NotFound(f"There is no embedder {name!r} in the model process; the static one works without it")
+def _needed(folder: Path) -> int:
+    """Without Metal, weights are computed as float32, whatever they are on disk."""
+    try:
+        base = lora.base_of(folder)
+    except ModelError:
+        return 0  # loading it says better what is wrong
+    needed = partial(memory.needed, float32=sys.platform != "darwin")
+    return needed(base) + (needed(folder) if base != folder else 0)
+
+
+@cache
+def _embedder(folder: str) -> Embedder:
+    """The encoder in a folder, its weights held until the process ends. Texts come with their prefixes."""
+    return LocalEmbedder(Path(folder), mlx_encoder.backend, query_prefix="", document_prefix="")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,11 @@ class ModelsSettings(_Section):
         ge=0,
         description="Most memory for all local models together, in MB; 0 means three quarters of the machine's.",
     )
+    cache_bits: Literal[0, 4, 8] = Field(
+        0,
+        description="Bits for what local models remember of a prompt; 0: as the model computes. Fewer take less memory "
+        "for long prompts and let answers be written one at a time only.",
+    )
     background_on_battery: bool = Field(
         False, description="Let background work use the models on battery, or while the machine is too hot."
     )
@@ -92,8 +97,10 @@ class EmbeddingSettings(_Section):
     )
     base_url: str = Field("", description="Base URL of an OpenAI-compatible server that has /embeddings.")
     api_key_env: str = Field("", description="Environment variable that holds the key for `embedding.base_url`.")
-    compute: Literal["cpu", "neural-engine"] = Field(
-        "cpu", description="What computes a model from a folder. The Neural Engine needs a Mac."
+    compute: Literal["auto", "gpu", "cpu"] = Field(
+        "auto",
+        description="What computes a model from a folder. `auto`: on a Mac the Neural Engine where it proves itself, "
+        "else the GPU; elsewhere the processor.",
     )
     dimensions: int = Field(0, ge=0, le=8192, description="Shorter vectors, from a server that can cut them; 0: whole.")
     query_prefix: str = Field("auto", description="Text put before a query; `auto` knows it by the model's name.")

@@ -11,6 +11,7 @@
     │   └── IndexCorrupt        its files are damaged; building it anew mends it
     ├── ModelError              a model is missing, broken or failed while running
     │   ├── ModelUnavailable    none is configured for this job
+    │   ├── BadVectors          an embedding model gave vectors that must not be stored
     │   └── InsufficientMemory  loading it would need more memory than there is; both figures
     └── EngineStopped           the engine is shutting down
 
@@ -40,6 +41,13 @@ class ContextOverflow(BadRequest):
         )
         self.limit = limit
         self.requested = requested
+
+    @classmethod
+    def told(cls, message: str) -> "ContextOverflow":
+        """What another server said of it; the figures are in its words, if anywhere."""
+        error = cls(0, 0)
+        error.args = (message,)
+        return error
 
 
 class NotFound(ImpetusError):
@@ -77,6 +85,10 @@ class ModelError(ImpetusError):
 
 
 class ModelUnavailable(ModelError):
+    pass
+
+
+class BadVectors(ModelError):
     pass
 
 

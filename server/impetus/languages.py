@@ -55,9 +55,11 @@ class Grammar:
     prose: bool
 
 
+@lru_cache(maxsize=1)
 def languages() -> Mapping[str, Language]:
     """Every language by name."""
-    return _languages(_folder())
+    found = [_read(file) for file in sorted(_folder().glob("*/language.toml"))]
+    return {language.name: language for language in found}
 
 
 def detect(path: str, head: bytes = b"") -> str:
@@ -118,12 +120,6 @@ def _folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "grammars"
     return installed if installed.is_dir() else package.parent.parent / "grammars"
-
-
-@lru_cache(maxsize=4)
-def _languages(folder: Path) -> Mapping[str, Language]:
-    found = [_read(file) for file in sorted(folder.glob("*/language.toml"))]
-    return {language.name: language for language in found}
 
 
 def _read(file: Path) -> Language:

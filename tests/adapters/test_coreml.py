@@ -19,8 +19,9 @@ from impetus.adapters.local_embedder import LocalEmbedder
 from impetus.domain.canary import TEXTS
 from impetus.errors import ModelError, ModelUnavailable
 
-#: Least cosine to float32, by precision.
-FLOOR: dict[Precision, float] = {"float16": 0.999, "int8": 0.995}
+#: Least cosine to float32, by precision. Of float16 the project asks for 0.999 on the device; the saved program itself,
+#: each operation rounded to its type, does better.
+FLOOR: dict[Precision, float] = {"float16": 0.9999, "int8": 0.995}
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,33 @@ def test_mlx_and_numpy_are_one_space(kind: str, tmp_path: Path) -> None:
     assert cosines.min() >= 0.9999
 
 
+def test_mlx_numpy_and_the_saved_program_are_one_space_on_real_weights(
+    minilm: tuple[EncoderFolder, Encoder], minilm_package: tuple[Path, Precision]
+) -> None:
+    package, precision = minilm_package
+    if precision != "float16":
+        pytest.skip("int8 weights are other weights")
+    folder, encoder = minilm
+    rows = [row[:64] for row in folder.tokenizer().encode(TEXTS)]
+    by_numpy, by_mlx = numpy_encoder.encode(encoder, rows, folder.pooling), mlx_encoder.backend(folder)(rows)
+    by_mil = coreml.vectors(package, encoder, rows, 64)
+    for one, other in ((by_numpy, by_mlx), (by_numpy, by_mil), (by_mlx, by_mil)):
+        assert (one * other).sum(axis=1).min() >= 0.9999
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_mlx_numpy_and_the_saved_program_are_one_space_for_nomic_bert(tmp_path: Path, pooling: str) -> None:
+    """Random weights: the shape of nomic-embed-text-v1.5 and CodeRankEmbed, whose own cannot be had here."""
+    folder = EncoderFolder(write_encoder(tmp_path / "nomic", "nomic_bert", pooling=pooling))
+    encoder = folder.load()
+    coreml_builder.build(encoder, folder.pooling, tmp_path / "nomic.mlpackage", buckets=(64,))
+    rows = folder.tokenizer().encode(TEXTS)
+    by_numpy, by_mlx = numpy_encoder.encode(encoder, rows, folder.pooling), mlx_encoder.backend(folder)(rows)
+    by_mil = coreml.vectors(tmp_path / "nomic.mlpackage", encoder, rows, 64)
+    for one, other in ((by_numpy, by_mlx), (by_numpy, by_mil), (by_mlx, by_mil)):
+        assert (one * other).sum(axis=1).min() >= 0.9999
+
+
 # -- the backend -----------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +141,13 @@ def test_a_package_is_built_once(tiny: EncoderFolder, tmp_path: Path) -> None:
     assert package.stat().st_mtime_ns == made
     assert (vectors * LocalEmbedder(tiny.folder).embed(["def add(a, b):", "x" * 500])).sum(axis=1).min() > 0.999
     shutil.rmtree(package)
+
+
+def test_a_package_that_cannot_be_built_is_said(tiny: EncoderFolder, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    embedder = LocalEmbedder(tiny.folder, coreml_embedder.backend(tmp_path / "cache", buckets=(64,), load=coreml.load))
+    with pytest.raises(ModelError, match=r"cannot be built \((NotADirectory|FileExists)Error"):
+        embedder.embed(["x"])
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf")])

@@ -310,6 +310,13 @@ class TestRead:
         (root / "a").write_bytes(b"\xff\r\n\0")
         assert disk(root).read(root, "a") == b"\xff\r\n\0"
 
+    def test_through_links_that_stay_inside(self, root: Path, tmp_path: Path) -> None:
+        put(root, "sub/a", "here")
+        (root / "alias").symlink_to("sub")
+        (tmp_path / "other").symlink_to(root)
+        assert disk(root).read(root, "alias/a") == b"here"
+        assert disk(root).read(tmp_path / "other", "sub/a") == b"here"
+
     @pytest.mark.parametrize(
         "path", ["gone", "sub", "pipe", "link", "away/secret", "../secret", "sub/..", "a\0b", "big"]
     )

@@ -16,6 +16,7 @@ from tests.support.tiny_model import make_model, make_tokenizer
 from impetus.adapters import mlx_loader
 from impetus.adapters.mlx_model import PREFIX_BYTES, load_model
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
+from impetus.domain.answer_parts import AnswerForm
 from impetus.domain.ports import Counters, TextModel
 from impetus.domain.types import (
     ANY_OBJECT,
@@ -291,7 +292,7 @@ def test_a_grammar_that_gives_up_costs_its_own_sequence_alone(folder: Path) -> N
     for number, grammar in ((1, None), (2, broken)):
         prompt = tokenizer.encode(ONE.text)
         sampler = Sampler(GREEDY, prompt, grammar)
-        lane.add(Sequence(number, prompt, GREEDY, sampler, tokenizer, tokenizer.end_ids, room=12))
+        lane.add(Sequence(number, prompt, GREEDY, sampler, tokenizer, tokenizer.end_ids, 12, AnswerForm()))
     given: list[tuple[int, Step]] = []
     lost: tuple[int, ...] = ()
     while lane.busy:
@@ -725,3 +726,50 @@ def test_a_model_without_fill_in_tokens_says_so(tmp_path: Path) -> None:
     (folder / "tokenizer.json").write_text(tokens.replace("<|fim_", "<|other_"), "utf-8")
     with pytest.raises(ModelError, match="not trained to fill in"):
         load_model(folder).start(1, InfillPrompt("a", "b"), GREEDY, TYPING)
+
+
+# -- quantized caches --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Heads of 64, as real models have at least."""
+    shape = {"head_dim": 64}
+    return make_model(tmp_path_factory.mktemp("wide") / "model", context=CONTEXT, shape=shape)
+
+
+@pytest.mark.parametrize(("bits", "share"), [(8, 0.3), (4, 0.16)])
+def test_caches_of_fewer_bits_take_less_memory_and_say_much_the_same(wide: Path, bits: int, share: float) -> None:
+    """On a CPU, caches of float32 shrink to a share of their size; group scales take some of it."""
+    plain, small = load_model(wide), load_model(wide, cache_bits=bits)
+    weights = plain.nbytes
+    said = []
+    for model in (plain, small):
+        model.start(1, LONG, GREEDY, CHAT)
+        said.append(run(model, 1)[1])
+    assert (small.nbytes - weights) / (plain.nbytes - weights) < share
+    assert end(said[0]).usage.prompt_tokens == end(said[1]).usage.prompt_tokens
+    small.start(2, LONG, GREEDY, CHAT)
+    again = run(small, 2)[2]
+    assert text(again) == text(said[1])
+    assert small.counters.reused_tokens > 1000
+
+
+def test_caches_of_fewer_bits_serve_several_at_once(wide: Path) -> None:
+    model = load_model(wide, cache_bits=8)
+    alone = {}
+    for number, prompt in enumerate((ONE, TWO)):
+        model.start(number, prompt, GREEDY, CHAT)
+        alone[number] = text(run(model, number)[number])
+    for number, prompt in enumerate((ONE, TWO)):
+        model.start(number, prompt, GREEDY, CHAT)
+    together = run(model)
+    assert {number: text(steps) for number, steps in together.items()} == alone
+
+
+def test_heads_that_cannot_be_quantized_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make_model(tmp_path / "narrow", shape={"head_dim": 16})
+    model = load_model(folder, cache_bits=8)
+    assert "too narrow" in caplog.text
+    model.start(1, ONE, GREEDY, CHAT)
+    assert end(run(model, 1)[1]).usage.completion_tokens > 0

@@ -13,6 +13,7 @@ import pytest
 
 from impetus.adapters.remote_generator import RemoteGenerator
 from impetus.domain.types import (
+    CallPart,
     ChatPrompt,
     End,
     FinishReason,
@@ -23,10 +24,15 @@ from impetus.domain.types import (
     Prompt,
     Role,
     Sampling,
+    Step,
     TextPrompt,
+    Thought,
+    Tool,
+    ToolCall,
+    ToolUse,
     Usage,
 )
-from impetus.errors import BadRequest, Busy, ModelError
+from impetus.errors import BadRequest, Busy, ContextOverflow, ModelError
 
 CHAT = ChatPrompt((Message(Role.SYSTEM, "s"), Message(Role.USER, "u")))
 
@@ -46,6 +52,13 @@ class Server:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.paths.append(self.path)
+                self.send_response(outer.status)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(b"".join(outer.body))
+
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 outer.paths.append(self.path)
@@ -176,7 +189,6 @@ async def test_stop_strings_hold_even_where_the_server_ignores_them(server: Serv
     [
         (401, {"error": {"message": "no such key"}}, "no such key.*chat.api_key_env"),
         (404, {"error": "unknown model"}, "unknown model.*chat.model"),
-        (400, {"detail": "bad prompt"}, "bad prompt"),
         (500, "<html>oops</html>", "oops.*server's log"),
         (503, "", "Service Unavailable"),
     ],
@@ -269,3 +281,116 @@ async def test_a_request_can_be_left_while_the_server_is_silent(server: Server, 
         await request
     server.hold.set()
     assert await asyncio.to_thread(server.broken_pipe.wait, 10)
+
+
+# -- tools, thoughts, health -----------------------------------------------------------------------------------------
+
+LOOK = Tool("look", "Look at a place", '{"type": "object", "properties": {"at": {"type": "string"}}}')
+
+
+async def steps(generator: RemoteGenerator, prompt: Prompt) -> list[Step]:
+    async with aclosing(generator.stream(prompt, Sampling())) as stream:
+        return [step async for step in stream]
+
+
+def said(**delta: Any) -> dict[str, Any]:
+    return {"choices": [{"delta": delta, "finish_reason": None}]}
+
+
+async def test_tools_calls_and_effort_are_handed_on(server: Server, generator: RemoteGenerator) -> None:
+    server.events(delta("ok", "stop"))
+    call = ToolCall("call_1", "look", '{"at": "x"}')
+    messages = (
+        Message(Role.USER, "u"),
+        Message(Role.ASSISTANT, "", (call,), reasoning="hm"),
+        Message(Role.TOOL, "a wall", tool_call_id="call_1"),
+    )
+    await run(generator, ChatPrompt(messages, ToolUse((LOOK,), "named", "look", parallel=False), "high"))
+    body = server.requests[0]
+    assert body["messages"] == [
+        {"role": "user", "content": "u"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"at": "x"}'}}
+            ],
+            "reasoning_content": "hm",
+        },
+        {"role": "tool", "content": "a wall", "tool_call_id": "call_1"},
+    ]
+    schema = {"type": "object", "properties": {"at": {"type": "string"}}}
+    function = {"name": "look", "description": "Look at a place", "parameters": schema}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "look"}}
+    assert (body["parallel_tool_calls"], body["reasoning_effort"]) == (False, "high")
+
+
+async def test_calls_and_thoughts_are_passed_through_as_they_come(server: Server, generator: RemoteGenerator) -> None:
+    first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": ""}}
+    second = {"index": 1, "id": "call_2", "type": "function", "function": {"name": "wait", "arguments": "{}"}}
+    server.events(
+        said(role="assistant", reasoning_content="hm"),
+        said(reasoning="so"),
+        said(tool_calls=[first]),
+        said(tool_calls=[{"index": 0, "function": {"arguments": '{"at"'}}]),
+        said(tool_calls=[{"index": 0, "function": {"arguments": ": 1}"}}, second]),
+        {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]},
+    )
+    *given, last = await steps(generator, CHAT)
+    assert given == [
+        Thought("hm"), Thought("so"), CallPart(0, "", "call_1", "look"), CallPart(0, '{"at"'), CallPart(0, ": 1}"),
+        CallPart(1, "{}", "call_2", "wait"),
+    ]  # fmt: skip
+    assert isinstance(last, End) and last.reason is FinishReason.TOOL_CALLS
+
+
+async def test_calls_without_numbers_and_ids_get_them(server: Server, generator: RemoteGenerator) -> None:
+    """Ollama and some others send whole calls, with objects as arguments."""
+    calls = [{"function": {"name": name, "arguments": {"at": 1}}} for name in ("look", "wait")]
+    server.events({"choices": [{"message": {"content": "", "tool_calls": calls}, "finish_reason": "tool_calls"}]})
+    one, two, _ = await steps(generator, CHAT)
+    assert isinstance(one, CallPart) and isinstance(two, CallPart)
+    assert (one.index, one.name, one.arguments, two.index, two.name) == (0, "look", '{"at": 1}', 1, "wait")
+    assert one.id and two.id and one.id != two.id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "too long", "code": "context_length_exceeded"}},
+        {"object": "error", "message": "This model's maximum context length is 4096 tokens."},
+        {"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it"}},
+    ],
+)
+async def test_a_prompt_that_is_too_long_there_is_told_as_such(
+    server: Server, generator: RemoteGenerator, body: Any
+) -> None:
+    server.status, server.body = 400, [json.dumps(body).encode()]
+    with pytest.raises(ContextOverflow):
+        await run(generator)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_what_the_server_finds_wrong_with_a_request_is_the_callers(
+    server: Server, generator: RemoteGenerator, status: int
+) -> None:
+    error = {"error": {"message": "no such tool form", "param": "tools", "code": None}}
+    server.status, server.body = status, [json.dumps(error).encode()]
+    with pytest.raises(BadRequest, match="no such tool form") as refused:
+        await run(generator)
+    assert refused.value.parameter == "tools"
+
+
+async def test_a_check_says_whether_the_server_is_there_and_how_much_fits(
+    server: Server, generator: RemoteGenerator
+) -> None:
+    server.body = [json.dumps({"data": [{"id": "small"}, {"id": "big", "max_model_len": 4321}]}).encode()]
+    await generator.check()
+    assert (server.paths, generator.state, generator.context_length) == (["/v1/models"], "ready", 4321)
+    server.status = 401
+    await generator.check()
+    assert generator.state == "failed" and "api_key_env" in generator.detail
+    server.close()
+    await generator.check()
+    assert generator.state == "failed" and "start it" in generator.detail

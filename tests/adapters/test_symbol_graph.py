@@ -24,7 +24,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def users(index: TestIndex) -> dict[str, int]:
     ids = [chunk for chunks in index.writer.chunk_ids(index.root).values() for chunk in chunks]
-    return {placed.path: placed.users for placed in index.reader.placed(ids, [index.root]) if placed.users}
+    return {placed.path: placed.file.users for placed in index.reader.placed(ids, [index.root]) if placed.file.users}
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def popularity(catalog: Path) -> dict[str, int]:
     """Users by path, told from both catalogs in the same words."""
     reader = SqliteCatalogReader(catalog)
     paths = reader.paths(ROOT)
-    found = {placed.path: placed.users for placed in reader.in_files(list(paths), [ROOT], 100)}
+    found = {placed.path: placed.file.users for placed in reader.in_files(list(paths), [ROOT], 100)}
     reader.close()
     return found
 

@@ -198,11 +198,6 @@ def test_what_cannot_be_answered_is_refused_and_costs_the_others_nothing(model: 
     assert set(run(model)) == {1}
 
 
-def test_tokens_are_counted(model: TextModel) -> None:
-    assert model.count_tokens("") == 0
-    assert 1 <= model.count_tokens("one two") < model.count_tokens("one two three four five")
-
-
 def test_a_closed_model_holds_no_sequence(model: TextModel) -> None:
     model.start(1, SHORT, GREEDY, CHAT)
     run(model)

@@ -21,10 +21,14 @@ BENCHES = {
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",
     "bench_embedder": "chunks and queries a second of the static embedder",
+    "completion_latency": "inline completion through the language server: cold, rested, warm, cached",
+    "typing_session": "share of a completion model's prompts that it has read before, over a session of typing",
     "serving": "tokens a second and time to the first token of a local model, beside mlx_lm.server",
+    "http_load": "the HTTP port under 100 connections, 50 streaming, and what it adds to a request",
     "engine": "start of a window, memory of the engine and its windows, status while it works",
     "soak": "edits, questions, completions, branch switches and kills for as long as you like",
     "coreml": "an encoder on the Neural Engine: agreement with float32, and on a Mac time and placement",
+    "documents": "adding documents, again and changed, and searching them",
     "side_by_side": "quality and speed beside semble on labeled repositories",
 }
 
@@ -42,7 +46,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the benches and leave")
     if parser.parse_args().list:
         for name, meaning in BENCHES.items():
-            print(f"{name:15} {meaning}")
+            print(f"{name:18} {meaning}")
         return 0
     for name, *arguments in DEFAULT:
         print(f"-- {name}: {BENCHES[name]}", flush=True)

@@ -15,28 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.figures import disk_mb, rss_mb, spread
-from tests.support.live_index import live_index
+from tests.support.live_index import index_worker, live_index, repository_in
 
 from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.adapters.store import folder_for
-from impetus.domain.ports import Vectors
 from impetus.services.root_index import RootIndex
-
-
-class CountingEmbedder:
-    """The real one; knows how many texts it was given."""
-
-    def __init__(self) -> None:
-        self._inner = StaticEmbedder()
-        self.id, self.dimensions, self.count = self._inner.id, self._inner.dimensions, 0
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        self.count += len(texts)
-        return self._inner.embed(texts)
-
-    def embed_query(self, text: str) -> Vectors:
-        return self._inner.embed_query(text)
-
 
 _CODE = frozenset({"python", "rust", "typescript", "javascript", "go", "c"})
 
@@ -45,7 +28,8 @@ async def measure(source: Path, saves: int, switched: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, home = Path(folder, "one"), Path(folder, "home")
         _prepare(source, root)
-        embedder = CountingEmbedder()
+        embedder = StaticEmbedder()
+        repository = repository_in(folder_for(home, root), embedder, worker=index_worker(folder_for(home, root)))
         first: list[float] = []
         started = time.perf_counter()
 
@@ -53,7 +37,7 @@ async def measure(source: Path, saves: int, switched: int) -> None:
             if not first and index.progress.done:
                 first.append(time.perf_counter() - started)
 
-        async with live_index(home, root, embedder, processes=2, on_change=progressed) as index:
+        async with live_index(home, root, embedder, repository=repository, on_change=progressed) as index:
             await index.idle()
             seconds = time.perf_counter() - started
             counts = f"{index.progress.files:,} files, {index.progress.chunks:,} chunks"
@@ -62,9 +46,10 @@ async def measure(source: Path, saves: int, switched: int) -> None:
                 pass
             print(f"settled          after {time.perf_counter() - started:.1f} s", flush=True)
             await _saves(index, saves)
-            await _switch(index, embedder, switched)
+            await _switch(index, switched)
             await _worktree(index, home, root, embedder, Path(folder, "two"))
             print(f"memory           {rss_mb():,.0f} MB")
+        await repository.close()
 
 
 def _prepare(source: Path, root: Path) -> None:
@@ -93,7 +78,7 @@ async def _saves(index: RootIndex, saves: int) -> None:
     print(f"saved file       {spread(times)}, {len(files)} files one after the other", flush=True)
 
 
-async def _switch(index: RootIndex, embedder: CountingEmbedder, switched: int) -> None:
+async def _switch(index: RootIndex, switched: int) -> None:
     _git(index.root, "commit", "-q", "-a", "-m", "saved")
     _git(index.root, "checkout", "-q", "-b", "other")
     files = _sources(index, switched)
@@ -101,33 +86,36 @@ async def _switch(index: RootIndex, embedder: CountingEmbedder, switched: int) -
         file.write_text(file.read_text("utf-8", "replace") + f"\n# switched {number}\n", "utf-8")
     _git(index.root, "commit", "-q", "-a", "-m", "other")
     # The files of `other` are new to the index; from here on it knows both branches.
-    there, embedded_there = await _noted(index, embedder, files)
+    there, embedded_there = await _noted(index, files)
     _git(index.root, "checkout", "-q", "-")
-    back, embedded_back = await _noted(index, embedder, files)
+    back, embedded_back = await _noted(index, files)
     print(f"branch switch    {len(files):,} files: there {there:.2f} s, {embedded_there:,} chunks embedded", flush=True)
     print(f"                 back {back:.2f} s, {embedded_back:,} chunks embedded", flush=True)
     assert embedded_back == 0
 
 
-async def _noted(index: RootIndex, embedder: CountingEmbedder, files: Sequence[Path]) -> tuple[float, int]:
-    before, started = embedder.count, time.perf_counter()
+async def _noted(index: RootIndex, files: Sequence[Path]) -> tuple[float, int]:
+    """Seconds until `files` are in the index, and how many chunks got a vector."""
+    vectors = index.repository.store.vectors
+    before, started = len(vectors), time.perf_counter()
     index.note(files)
     await index.idle()
-    return time.perf_counter() - started, embedder.count - before
+    return time.perf_counter() - started, len(vectors) - before
 
 
-async def _worktree(index: RootIndex, home: Path, root: Path, embedder: CountingEmbedder, second: Path) -> None:
+async def _worktree(index: RootIndex, home: Path, root: Path, embedder: StaticEmbedder, second: Path) -> None:
     _git(root, "worktree", "add", "-q", "--detach", str(second))
     folder = folder_for(home, root)
     assert folder == folder_for(home, second)
-    before, disk, started = embedder.count, disk_mb(folder), time.perf_counter()
+    vectors = index.repository.store.vectors
+    before, disk, started = len(vectors), disk_mb(folder), time.perf_counter()
     async with live_index(home, second, embedder, repository=index.repository) as other:
         await other.idle()
         seconds = time.perf_counter() - started
         files, grown = other.progress.files, disk_mb(folder) - disk
     print(
         f"second worktree  {files:,} files: {seconds:.2f} s ({seconds / files * 1000:.2f} s per 1,000 files), "
-        f"{embedder.count - before} chunks embedded, disk +{grown / disk:.1%} of {disk:,.0f} MB",
+        f"{len(vectors) - before} chunks embedded, disk +{grown / disk:.1%} of {disk:,.0f} MB",
         flush=True,
     )
 

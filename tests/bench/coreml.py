@@ -34,7 +34,8 @@ def main() -> None:
     rows = folder.tokenizer().encode(TEXTS)
     print(f"{folder.id} {arguments.precision}, {platform.platform()} {platform.machine()}", flush=True)
     with tempfile.TemporaryDirectory() as home:
-        package = Path(home, "model.mlpackage")
+        cache = Path(home)
+        package = cache / f"{folder.id}-{arguments.precision}.mlpackage"
         started = time.perf_counter()
         coreml_builder.build(encoder, folder.pooling, package, precision=arguments.precision)
         print(f"built in {time.perf_counter() - started:.1f} s", flush=True)
@@ -45,7 +46,8 @@ def main() -> None:
             least = float((found * expected).sum(axis=1).min())
             print(f"{length:4} tokens: least cosine {least:.6f}{times}", flush=True)
         if sys.platform == "darwin":
-            _print_placement(package)
+            for name, share in coreml_embedder.placed(cache, folder.id, precision=arguments.precision).items():
+                print(f"{name}: {share:.1%} of its operations on the Neural Engine")
 
 
 def _run(package: Path, encoder: Encoder, rows: list[list[int]], length: int) -> tuple[Weights, str]:
@@ -60,21 +62,6 @@ def _run(package: Path, encoder: Encoder, rows: list[list[int]], length: int) ->
         predict(each[number % len(each)])
         times.append(time.perf_counter() - started)
     return found / np.linalg.norm(found, axis=1, keepdims=True), f"  {spread(times)}"
-
-
-def _print_placement(package: Path) -> None:
-    """Share of the operations of each function that Core ML would run on the Neural Engine."""
-    import coremltools as ct
-    from coremltools.models.compute_device import MLNeuralEngineComputeDevice
-    from coremltools.models.compute_plan import MLComputePlan
-
-    (compiled,) = package.parent.glob("*.mlmodelc")
-    plan = MLComputePlan.load_from_path(path=str(compiled), compute_units=ct.ComputeUnit.CPU_AND_NE)
-    for name, function in plan.model_structure.program.functions.items():
-        placed = [plan.get_compute_device_usage_for_mlprogram_operation(o) for o in function.block.operations]
-        devices = [usage.preferred_compute_device for usage in placed if usage is not None]
-        on_engine = sum(isinstance(device, MLNeuralEngineComputeDevice) for device in devices)
-        print(f"{name}: {on_engine} of {len(devices)} operations on the Neural Engine")
 
 
 if __name__ == "__main__":

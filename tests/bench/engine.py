@@ -21,6 +21,7 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any
 
+import psutil
 from tests.bench.figures import spread
 from tests.support.crash import write_project
 from tests.support.engine_home import EngineHome, engine_home
@@ -88,17 +89,33 @@ async def memory(home: EngineHome, windows: int) -> None:
     await asyncio.to_thread(write_project, home.project, Random(1), FILES)
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(home.editor(opens=False))
+        await first.request("impetus/status")
+        most = asyncio.create_task(most_held(home))
         await open_project(home, first)
+        most.cancel()
         await first.request("impetus/search", {"query": "how is the retry policy made"})
         index = (await home.state())["indexes"][0]
         print(f"workspace             {index['files']:,} files, {index['chunks']:,} chunks")
         before = await settled(home)
         print(f"engine, one window    {before / MB:.0f} MB; limit 250")
+        print(f"most during the scan  {await most}")
         for _ in range(windows):
             client = await stack.enter_async_context(home.editor())
             await client.request("impetus/search", {"query": "how is the retry policy made"})
         after = await settled(home)
         print(f"each further window   {(after - before) / windows / MB:.2f} MB, {windows} windows; limit 5")
+
+
+async def most_held(home: EngineHome) -> str:
+    """Until cancelled. What processes share is counted for each of them."""
+    engine, most = psutil.Process(home.pid), [0]
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            now = [resident(each.pid) for each in (engine, *engine.children(recursive=True))]
+            most = max(most, now, key=sum)
+            await asyncio.sleep(0.05)
+    each = " + ".join(f"{held / MB:.0f}" for held in most)
+    return f"{sum(most) / MB:.0f} MB: {each} (the engine, the index worker, the parser processes)"
 
 
 async def settled(home: EngineHome) -> int:

@@ -25,8 +25,8 @@ import impetus
 from impetus.domain.types import Piece, Priority, Sampling, Step, TextPrompt
 from impetus.worker.supervisor import Supervisor
 
-MODEL = Path(impetus.__file__).parent / "data" / "models" / "fim-pilot-42m"
-COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", "0")
+MODEL = Path(impetus.__file__).parent / "data" / "models" / "impetus-fim-43m"
+COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", "0", "0")
 PROMPT = TextPrompt("def add(first, second):\n    return first + second\n\n\n" * 8)
 
 

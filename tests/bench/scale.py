@@ -2,12 +2,14 @@
 
     python -m tests.bench.scale --home DIR --labels DIR FOLDER...
 
-Each FOLDER is a root of one shared index under --home, which is kept and reused. Queries are those of the labels and
-are asked twice by a fresh process; the second round is reported.
+Each FOLDER is a root of one shared index under --home, which is kept: a run that was ended goes on where it was.
+Queries are those of the labels and are asked twice by a fresh process; both rounds are reported, wall time and the
+processor's.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -17,11 +19,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.bench.figures import disk_mb, rss_mb, spread
-from tests.support.live_index import live_index, repository_in
+from tests.support.live_index import index_worker, live_index, repository_in
 
 from impetus.adapters.disk import Disk
 from impetus.adapters.static_embedder import StaticEmbedder
-from impetus.adapters.store import CATALOG
+from impetus.app import COLLECTOR
 from impetus.config import IndexSettings
 from impetus.domain.types import SearchQuery
 from impetus.services.repository import Repository
@@ -31,14 +33,12 @@ from impetus.services.workspace import View
 
 async def fill(home: Path, roots: Sequence[Path]) -> None:
     embedder = StaticEmbedder()
-    repository = repository_in(home, embedder)
+    repository = repository_in(home, embedder, worker=index_worker(home))
     await repository.open()
     started = time.perf_counter()
     async with AsyncExitStack() as opened:
         for root in roots:
-            index = await opened.enter_async_context(
-                live_index(home, root, embedder, processes=2, repository=repository)
-            )
+            index = await opened.enter_async_context(live_index(home, root, embedder, repository=repository))
             await index.idle()
             print(f"{root.name}: {index.progress.files:,} files, {index.progress.chunks:,} chunks", flush=True)
     print(f"indexed in {time.perf_counter() - started:.0f} s", flush=True)
@@ -49,6 +49,7 @@ async def fill(home: Path, roots: Sequence[Path]) -> None:
 
 
 async def ask(home: Path, roots: Sequence[Path], queries: Sequence[str]) -> None:
+    gc.set_threshold(*COLLECTOR)
     embedder = StaticEmbedder()
     repository: Repository = repository_in(home, embedder)
     started = time.perf_counter()
@@ -57,15 +58,17 @@ async def ask(home: Path, roots: Sequence[Path], queries: Sequence[str]) -> None
     view = View(tuple(roots), {})
     await retriever.search(SearchQuery(queries[0]), view)
     print(f"open and first query {time.perf_counter() - started:.2f} s")
-    times: list[float] = []
-    for _ in range(2):
-        times.clear()
+    for number in ("first", "second"):
+        times, worked = [], []
         for query in queries:
-            started = time.perf_counter()
+            started, before = time.perf_counter(), time.process_time()
             await retriever.search(SearchQuery(query), view)
             times.append(time.perf_counter() - started)
+            worked.append(time.process_time() - before)
+        print(f"{number} round: query {spread(times)}, processor {spread(worked)}")
     chunks = sum(repository.store.reader.counts(root).chunks for root in roots)
-    print(f"{chunks:,} chunks: query {spread(times)}, memory {rss_mb():,.0f} MB, disk {disk_mb(home):,.0f} MB")
+    distinct = len(repository.store.vectors)
+    print(f"{chunks:,} chunks ({distinct:,} distinct): memory {rss_mb():,.0f} MB, disk {disk_mb(home):,.0f} MB")
     await repository.close()
 
 
@@ -81,8 +84,7 @@ def main() -> None:
         labels = [json.loads(file.read_text()) for file in sorted(arguments.labels.glob("annotations/*.json"))]
         asyncio.run(ask(arguments.home, roots, [each["query"] for part in labels for each in part]))
         return
-    if not (arguments.home / CATALOG).exists():
-        asyncio.run(fill(arguments.home, roots))
+    asyncio.run(fill(arguments.home, roots))
     subprocess.run([sys.executable, "-m", "tests.bench.scale", "--ask-only", *sys.argv[1:]], check=True)
 
 

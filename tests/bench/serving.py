@@ -30,6 +30,7 @@ from statistics import median
 
 from tests.support.text_model import text
 from tests.support.tiny_model import SPECIAL, make_model
+from tokenizers import Tokenizer
 
 from impetus.adapters import blas
 from impetus.adapters.mlx_model import load_model
@@ -95,13 +96,13 @@ class Prompts:
     def words(self, count: int) -> str:
         return " ".join(self.make(count).split()[:count])
 
-    def long(self, model: TextModel) -> str:
+    def long(self, tokenizer: Tokenizer) -> str:
         """Whole lines of at least LONG_TOKENS tokens."""
         lines = self.make(600).splitlines(keepends=True)
         low, high = 1, len(lines)
         while low < high:
             middle = (low + high) // 2
-            if model.count_tokens("".join(lines[:middle])) < LONG_TOKENS:
+            if len(tokenizer.encode("".join(lines[:middle])).ids) < LONG_TOKENS:
                 low = middle + 1
             else:
                 high = middle
@@ -324,14 +325,14 @@ def main() -> None:
         folder = options.model or Path(scratch) / "serving"
         if not folder.exists():
             make(folder, texts)
-        model = load_model(folder)
+        model, tokenizer = load_model(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
         print(f"model: {model.nbytes / 1e6:.1f} MB, BLAS {blas.preload() or 'as shipped'}, {os.cpu_count()} CPUs")
         with server(folder) as theirs, ThreadPoolExecutor(max(STREAMS)) as pool:
             ours_together(model, [prompts.words(PROMPT_WORDS)])
             for streams in options.streams:
                 throughput(model, theirs, pool, prompts, streams, options.rounds)
             if options.first:
-                first_token(model, theirs, prompts, options.first)
+                first_token(model, tokenizer, theirs, prompts, options.first)
 
 
 def throughput(
@@ -359,11 +360,11 @@ def throughput(
     )
 
 
-def first_token(model: TextModel, theirs: Server, prompts: Prompts, rounds: int) -> None:
+def first_token(model: TextModel, tokenizer: Tokenizer, theirs: Server, prompts: Prompts, rounds: int) -> None:
     chat, typing, its = [], [], []
     identical = True
     for _ in range(rounds):
-        long, short = prompts.long(model), prompts.words(SHORT_WORDS)
+        long, short = prompts.long(tokenizer), prompts.words(SHORT_WORDS)
         chat.append(ours_contended(model, long, short, Priority.CHAT))
         its.append(theirs_contended(theirs, long, short, LATER * chat[-1].prefill))
         typing.append(ours_contended(model, long, short, Priority.TYPING))

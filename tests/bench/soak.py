@@ -1,4 +1,4 @@
-"""Live with the engine for a while: edits, saves, questions, completions, branch switches, windows, kills.
+"""Live with the engine for a while: edits, saves, questions, completions, branch switches, new indexes, windows, kills.
 
     python -m tests.bench.soak [--minutes 30] [--seed 1]
 
@@ -27,7 +27,7 @@ from impetus.adapters.static_embedder import StaticEmbedder
 from impetus.daemon.state import resident
 
 MB = 1_000_000
-FILES = 120
+FILES = 400  # enough for the index worker to take part when all is indexed anew
 
 #: How often everything is done before memory is looked at.
 WARM_UP = 3
@@ -93,13 +93,21 @@ class Soak:
             visitor.process.kill()
             await visitor.exit_code()
 
+    async def rebuild(self, client: ServerProcess) -> None:
+        """The whole index anew."""
+        await client.request("impetus/reindex", {"full": True})
+        phases: list[str] = []
+        while phases != ["ready"]:
+            await asyncio.sleep(0.2)
+            phases = [index["phase"] for index in (await client.request("impetus/status"))["indexes"]]
+
     # -- the time between two kills of the engine --------------------------------------------------------------------
 
     async def live(self, seconds: float, *, measured: bool) -> None:
         """Two windows, for so long; then every answer must have come once, and nothing may have leaked."""
         deeds: list[Callable[[ServerProcess], Awaitable[None]]]
         deeds = [self.save, self.type, self.ask, self.search, self.search, self.cancel, self.switch, self.visit]
-        deeds += [self.vanish]
+        deeds += [self.vanish, self.rebuild]
         until, warm = time.monotonic() + seconds, time.monotonic() + seconds / 4
         before: tuple[int, int] | None = None
         after: list[tuple[int, int]] = []

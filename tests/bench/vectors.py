@@ -1,6 +1,7 @@
 """Vectors alone: fill a store with synthetic ones, move them into Chroma, and measure what it costs and what it finds.
 
     python -m tests.bench.vectors --count 100000
+    python -m tests.bench.vectors --count 1000000 --folder DIR     # goes on where an earlier run was ended
     python -m tests.bench.vectors --count 1000000 --server         # on a `chroma run` process
     python -m tests.bench.vectors --count 100000 --neighbors 32 --ef-search 100 200 400
 
@@ -71,18 +72,22 @@ def measure(folder: Path, arguments: argparse.Namespace, process: ChromaProcess 
     data = Synthetic(arguments.dimensions)
     store = ChromaStore(folder, "bench", arguments.dimensions, server=server)
     busy = worked = 0.0
+    added = 0
     for first in range(0, arguments.count, _PART):
         ids, part = data.part(first, min(_PART, arguments.count - first))
+        count = first + len(part)
+        if not store.missing(ids) and count < arguments.count:
+            continue  # of an earlier run
         started, before = time.perf_counter(), _processor(process)
         store.add(ids, part)
         while store.settle():
             pass
         busy += time.perf_counter() - started
         worked += _processor(process) - before
-        count = first + len(part)
+        added += len(part)
         if count % 100_000 == 0 or count == arguments.count:
             memory = f"rss {rss_mb():,.0f} MB" + (f", server {_rss_of(process.pid):,.0f} MB" if process else "")
-            rate = f"settled {count / busy:6,.0f}/s ({1e6 * worked / count:,.0f} µs of processor each)"
+            rate = f"settled {added / busy:6,.0f}/s ({1e6 * worked / added:,.0f} µs of processor each)"
             print(f"{count:9,} vectors  {rate}  {_ask(store, data, process)}  {memory}", flush=True)
     store.close()
     for ef_search in arguments.ef_search:
@@ -137,13 +142,15 @@ def _rss_of(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--dimensions", type=int, default=384)
+    parser.add_argument("--dimensions", type=int, default=256, help="256: the bundled embedder's")
+    parser.add_argument("--folder", type=Path, help="keep the store here")
     parser.add_argument("--server", action="store_true", help="on a `chroma run` process that is started for this")
     parser.add_argument("--neighbors", type=int, default=chroma_index.HNSW["max_neighbors"], help="M of the graph")
     parser.add_argument("--ef-search", type=int, nargs="*", default=[], help="also ask with these")
     arguments = parser.parse_args()
     chroma_index.HNSW["max_neighbors"] = arguments.neighbors
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with ExitStack() as stack:
+        folder = arguments.folder or stack.enter_context(tempfile.TemporaryDirectory())
         process = ChromaProcess(Path(folder, "server")) if arguments.server else None
         if process:
             stack.callback(process.stop)

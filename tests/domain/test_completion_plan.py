@@ -35,6 +35,8 @@ def test_shape_in_python(marked: str, shape: Shape) -> None:
         ("function f(a) {\n  |\n}\n", "javascript", Shape.BLOCK),
         ("function f(a) {\n  |\n  return a\n}\n", "javascript", Shape.LINE),
         ("func f() {\n\t|\n}\n", "go", Shape.BLOCK),
+        ("interface Props {\n  title: |\n}\n", "typescript", Shape.LINE),
+        ("switch (x) {\n  case 1:\n    |\n}\n", "javascript", Shape.BLOCK),
         ("some words:\n  |", "text", Shape.BLOCK),
         ("some words\n  |", "text", Shape.LINE),
     ],

@@ -43,7 +43,10 @@ def test_every_format_has_a_layout_test() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("impetus", "<|endoftext|><|file_sep|>a.py\n<|fim_suffix|>S<|fim_prefix|>P"),
+        (
+            "impetus",
+            "<|endoftext|><|file_sep|>b.py\nB\n<|file_sep|>c.py\nC\n<|file_sep|>a.py\n<|fim_suffix|>S<|fim_prefix|>P",
+        ),
         (
             "qwen",
             (
@@ -70,7 +73,7 @@ def test_text_stays_text_whatever_it_spells() -> None:
     ("tokens", "model_type", "folder", "expected"),
     [
         (BY_NAME["qwen"].stops(), "qwen2", "Qwen2.5-Coder-1.5B", "qwen"),
-        (BY_NAME["qwen"].stops(), "qwen3", "fim-pilot-42m", "impetus"),
+        (BY_NAME["qwen"].stops(), "qwen3", "impetus-fim-43m", "impetus"),
         (BY_NAME["qwen"].stops(), "gemma", "codegemma-2b", "codegemma"),
         (BY_NAME["granite"].stops(), "granite", "granite-4.0", "granite"),
         (BY_NAME["starcoder"].stops(), "starcoder2", "starcoder2-3b", "starcoder"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impetus.domain.ports import FileState, Placed
+from impetus.domain.ports import FileState, Placed, PlacedFile
 from impetus.domain.query import parse
 from impetus.domain.ranking import BARE_RULES, DEFAULT_RULES, FACTORS, SWITCHES, Candidate, Rules, rank
 from impetus.domain.types import Chunk
@@ -26,8 +26,8 @@ def candidate(
     neural: float | None = None,
 ) -> Candidate:
     chunk = Chunk(f"{path}:{start}", start, start + 100, start + 1, start + 10, scope=scope, symbols=symbols)
-    placed = Placed(Path("/root"), path, language, FileState(1, 1, "b"), chunk, users)
-    return Candidate(placed, lexical, dense, nearness, neural)
+    file = PlacedFile(Path("/root"), path, language, FileState(1, 1, "b"), users)
+    return Candidate(Placed(file, chunk), lexical, dense, nearness, neural)
 
 
 def order(query: str, *candidates: Candidate, rules: Rules = DEFAULT_RULES, per_file: int = 2) -> list[str]:

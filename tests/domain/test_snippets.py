@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from impetus.domain.ports import FileState, Placed
+from impetus.domain.ports import FileState, Placed, PlacedFile
 from impetus.domain.snippets import Found, around, choose, excerpt, helps, imports
 from impetus.domain.types import Chunk
 
@@ -11,7 +11,7 @@ ROOT = Path("/project")
 
 def found(path: str, wide: float, near: float = 0.0, number: int = 0) -> Found:
     chunk = Chunk(f"{path}{number}", 0, 10, 1, 2, (), "", (), "function")
-    return Found(Placed(ROOT, path, "python", FileState(10, 0, "blob"), chunk), wide, near)
+    return Found(Placed(PlacedFile(ROOT, path, "python", FileState(10, 0, "blob")), chunk), wide, near)
 
 
 def test_it_asks_with_the_lines_around_the_cursor() -> None:

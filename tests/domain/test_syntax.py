@@ -1,5 +1,8 @@
 """What a completion asks of the syntax tree."""
 
+import gc
+import sys
+
 import pytest
 
 from impetus.domain.chunking import analyse
@@ -82,3 +85,11 @@ def test_place_accepts_any_offset(offset: int) -> None:
     tree = parse(b"\xff\xfe x = '", "python")
     assert tree is not None
     assert isinstance(place(tree, b"\xff\xfe x = '", offset), Place)
+
+
+def test_a_text_that_was_parsed_is_let_go() -> None:
+    data = b"def f():\n    return 1\n" * 1_000
+    held = sys.getrefcount(data)
+    parse(data, "python")
+    gc.collect()
+    assert sys.getrefcount(data) == held

@@ -1,4 +1,4 @@
-"""What is kept of a model's answer. `|` marks the cursor; the corpus of bad outputs grows here, one row each."""
+"""What is kept of a model's answer. `|` marks the cursor. What models really wrote is in `test_bad_outputs.py`."""
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,11 @@ def kept(marked: str, raw: str, language: str = "python") -> str | None:
         ("a comment where code was begun", "yield |\n", " # nothing\n", None),
         ("a comment that goes on", "# see |\n", "# 3\n", "# 3"),
         ("a comment after a statement", "x = 1|\n", "  # the first\n", "  # the first"),
+        ("a number with many zeros", "x = |\n", "1_000_000_000_000\n", "1_000_000_000_000"),
+        ("a rule across the page", "# |\n", "-" * 70 + "\n", "-" * 70),
+        ("a space more than the indentation", "if a:\n    b = 1\n    |\n", " c = 2\n", "c = 2"),
+        ("closers that are there, and more behind them", "f({a|})\nb\n", "b: 1 }).then()\n", "b: 1"),
+        ("the next line said by a longer block", "def f():\n    |\n    go()\n", "go()\n    stop()\n", None),
         ("incomplete character", "x = |\n", "'é\ufffd", "'é"),
     ],
 )
@@ -66,6 +71,8 @@ def test_python(reason: str, marked: str, raw: str, expected: str | None) -> Non
         ("const a = |\n", "f({\n  b: 1,\nnext()\n", None),
         ("if (a) |\n}\n", "{\n  g()\n", "{"),
         ("f(|)\n", "g(\n", None),
+        ("if |", "(a < b) {\n", "(a < b)"),
+        ("const a = |", "b = {", None),
     ],
 )
 def test_braces(marked: str, raw: str, expected: str | None) -> None:
@@ -125,3 +132,17 @@ def test_whatever_comes_the_result_is_clean(before: str, after: str, raw: str) -
         assert found.strip()
         assert found.count("\n") < MAX_BLOCK_LINES
         assert found in raw.replace("\r\n", "\n") or found in raw.lstrip("\n")
+
+
+def test_a_block_that_begins_like_the_next_one_is_dropped() -> None:
+    marked = "void f() {\n  |\n  for (auto _ : s) {\n    g();\n  }\n}\n"
+    assert kept(marked, "for (auto _ : s) {\n    h();\n  }\n", "cpp") is None
+    assert kept(marked, "for (auto _ : t) {\n    h();\n  }\n", "cpp") is not None
+
+
+def test_words_that_only_close_may_follow_each_other() -> None:
+    assert kept("def f\n  if a\n  e|\nend\n", "nd\n", "ruby") == "nd"
+
+
+def test_a_bracket_inside_of_what_the_suffix_closes_is_closed_by_the_text() -> None:
+    assert kept("run(() => {\n  a = call(`\n    b\n  |\n})\n", "`)\n", "javascript") == "`)"

@@ -6,16 +6,19 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from tests.support.documents import documents_in
 from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
 from impetus.config import ChatSettings, Settings
 from impetus.domain.types import (
     AnswerEvent,
     ChatPrompt,
+    ChatTurn,
     Definition,
     Delta,
     Document,
     Finish,
+    Grounding,
     Hit,
     InfillPrompt,
     Message,
@@ -38,6 +41,7 @@ from impetus.services.assistant import EXTRACTIVE, Assistant
 from impetus.services.workspace import View
 
 ROOT = Path("/project")
+NO_DOCUMENTS = documents_in(Path("/dev/null"))
 ENGINE = '''"""The engine."""
 
 
@@ -87,7 +91,9 @@ class World:
         )
         self.files = FakeFiles(FILES)
         settings = Settings(chat=ChatSettings(model="/models/fake" if answers else ""))
-        self.assistant = Assistant(self.retrieval, self.models.named_by(settings), settings.chat, self.files)
+        self.assistant = Assistant(
+            self.retrieval, self.models.named_by(settings), settings.chat, self.files, NO_DOCUMENTS
+        )
         self.document = Document(str(ROOT / "engine.py"), ENGINE, 1, "python")
         self.view = View((ROOT,), {})
 
@@ -244,7 +250,9 @@ async def test_uses_nearby_come_first() -> None:
     outline = Outline((BIND,))
     retrieval = FakeRetrieval(references=uses, outlines={str(ROOT / "lib/net/port.py"): outline})
     document = Document(str(ROOT / "lib/net/port.py"), ENGINE, 1, "python")
-    assistant = Assistant(retrieval, fake_models(FakeWorker()).named_by(Settings()), ChatSettings(), FakeFiles(FILES))
+    assistant = Assistant(
+        retrieval, fake_models(FakeWorker()).named_by(Settings()), ChatSettings(), FakeFiles(FILES), NO_DOCUMENTS
+    )
     found = await assistant.related(Selection(document, 10, 10), View((ROOT,), {}))
     assert [one.hit.path for one in found] == ["lib/net/port.py", "lib/net/a.py", "lib/b.py", "zoo/far.py"]
 
@@ -279,7 +287,7 @@ async def test_chat_without_retrieval_passes_the_conversation_on() -> None:
     world = World("hello")
     messages = (Message(Role.USER, "hi"),)
     sampling = Sampling(max_tokens=5, seed=1)
-    _, text, _ = await world.collect(world.assistant.chat(messages, world.view, sampling, retrieval=False))
+    _, text, _ = await world.collect(world.assistant.chat(ChatTurn(messages, sampling), world.view))
     assert text == "hello"
     assert world.prompt().messages == messages
     assert world.worker.samplings == [sampling]
@@ -289,7 +297,7 @@ async def test_chat_without_retrieval_passes_the_conversation_on() -> None:
 async def test_chat_with_retrieval_puts_passages_before_the_last_question() -> None:
     world = World("see [1]")
     messages = (Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "How does it start?"))
-    _, _, finish = await world.collect(world.assistant.chat(messages, world.view, Sampling(), retrieval=True))
+    _, _, finish = await world.collect(world.assistant.chat(ChatTurn(messages, Sampling(), Grounding()), world.view))
     system, asked = world.prompt().messages
     assert system.content.startswith("Be brief.")
     assert asked.content.endswith("How does it start?")
@@ -301,9 +309,9 @@ async def test_chat_without_a_model_is_extractive_with_retrieval_and_refused_wit
     world = World()
     messages = (Message(Role.USER, "How does it start?"),)
     with pytest.raises(ModelUnavailable, match=r"chat\.model"):
-        async with aclosing(world.assistant.chat(messages, world.view, Sampling(), retrieval=False)) as events:
+        async with aclosing(world.assistant.chat(ChatTurn(messages, Sampling()), world.view)) as events:
             await anext(events)
-    _, text, finish = await world.collect(world.assistant.chat(messages, world.view, Sampling(), retrieval=True))
+    _, text, finish = await world.collect(world.assistant.chat(ChatTurn(messages, Sampling(), Grounding()), world.view))
     assert "### `engine.py`" in text
     assert finish.model == EXTRACTIVE
 
@@ -311,7 +319,7 @@ async def test_chat_without_a_model_is_extractive_with_retrieval_and_refused_wit
 async def test_generate_hands_out_the_models_own_steps() -> None:
     worker = FakeWorker("x = 1")
     models = fake_models(worker)
-    assistant = Assistant(FakeRetrieval(), models.named_by(Settings()), ChatSettings(), FakeFiles())
+    assistant = Assistant(FakeRetrieval(), models.named_by(Settings()), ChatSettings(), FakeFiles(), NO_DOCUMENTS)
     for prompt in (InfillPrompt("a", "b"), TextPrompt("a")):
         async with aclosing(assistant.generate(prompt, Sampling(), role="completion")) as steps:
             assert "".join([step.text async for step in steps if isinstance(step, Piece)]) == "x = 1"

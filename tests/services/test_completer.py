@@ -222,6 +222,15 @@ async def test_a_completion_that_turns_out_otherwise_is_started_anew(worlds) -> 
     assert len(world.worker.prompts) == 2
 
 
+@pytest.mark.parametrize("written", ["compute " * 9, "def def"])
+async def test_what_was_written_and_not_shown_is_asked_for_anew_when_it_is_typed(worlds, written: str) -> None:
+    world = worlds(f"{written}\n", "other\n")
+    assert await world.complete("x = |\ny = 2\n") is None
+    async with asyncio.timeout(5):
+        assert (await world.complete(f"x = {written[:2]}|\ny = 2\n")).text == "other"
+    assert len(world.worker.prompts) == 2
+
+
 async def test_cancelling_the_request_stops_the_model(worlds) -> None:
     gate = asyncio.Semaphore(0)
     world = worlds("a b c d e f\n", gate=gate)

@@ -13,6 +13,7 @@ from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSessi
 
 from impetus.domain.types import Completion, EngineStatus, Health, ModelState
 from impetus.errors import IndexFailed
+from impetus.languages import languages
 from impetus.services import doctor, doctor_checks, doctor_editors
 from impetus.services.doctor import Check, Checked, CheckResult, Level, bad, good, warning
 
@@ -90,9 +91,13 @@ def test_watch_limit(tmp_path: Path) -> None:
 
 
 def test_every_grammar_loads() -> None:
-    result = doctor_checks.grammars()
+    result = doctor_checks.grammars(languages())
     assert result.level is Level.GOOD, result
     assert int(result.finding.split()[0]) >= 20
+
+
+def test_no_grammars() -> None:
+    assert advises(doctor_checks.grammars({}), Level.BAD, "Reinstall")
 
 
 # -- models ----------------------------------------------------------------------------------------------------------
@@ -192,7 +197,8 @@ def test_a_side_that_is_broken_is_named(answers: list[tuple[int, str, str]], adv
 
 @pytest.fixture
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
     return tmp_path
 
 
@@ -221,6 +227,22 @@ async def test_an_editor_is_configured_or_told_how(user: Path, name: str, file: 
     place.write_text(f"first\n{text}\n")
     (after,) = await examined(*doctor_editors.editor_checks(user))
     assert after.result == good(f"configured in {place}")
+
+
+async def test_the_plugin_in_a_package_of_neovim_is_found(user: Path) -> None:
+    plugin = Path(__file__).parents[2] / "clients" / "neovim"
+    package = user / ".local" / "share" / "nvim" / "site" / "pack" / "impetus" / "start"
+    package.mkdir(parents=True)
+    (user / ".config" / "nvim").mkdir(parents=True)
+    (before,) = await examined(*doctor_editors.editor_checks(user))
+    assert (before.result.level, before.result.advice.split()[:3]) == (Level.WARNING, ["Install", "the", "plugin"])
+    (package / "impetus").symlink_to(plugin)
+    (after,) = await examined(*doctor_editors.editor_checks(user))
+    assert after.result.level is Level.GOOD
+    (package / "impetus").unlink()
+    (user / ".config" / "nvim").rmdir()
+    (without,) = await examined(*doctor_editors.editor_checks(user))
+    assert without.name == "Editors"
 
 
 async def test_configuration_elsewhere_is_found(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ async def test_a_neural_embedder_joins_behind_and_its_state_is_shown(tmp_path: P
     root, model = tmp_path / "project", write_encoder(tmp_path / "model", _name_or_path="tests/tiny")
     root.mkdir()
     (root / "a.py").write_text("def parse_header(line):\n    return line.split(':')\n")
-    settings = resolve({"index": {"watch": False}, "embedding": {"model": str(model)}})[0]
+    settings = resolve({"index": {"watch": False}, "embedding": {"model": str(model), "compute": "cpu"}})[0]
     engine = await create_engine(settings, home=tmp_path / "home")
     session = Session(engine)
     try:
@@ -48,9 +48,27 @@ async def test_a_neural_embedder_joins_behind_and_its_state_is_shown(tmp_path: P
         assert (await session.search(SearchQuery("split a header line")))[0].path == "a.py"
         static, neural = [model for model in session.status().models if model.role == "embedding"]
         assert static.state == "ready"
-        assert (neural.id.startswith("tiny-"), neural.state, neural.detail) == (True, "ready", "1 chunk")
+        assert (neural.id.startswith("tiny-"), neural.state, neural.detail) == (True, "ready", "1 chunk on the CPU")
     finally:
         await session.close()
+        await engine.close()
+
+
+async def test_the_model_process_proves_itself_before_it_computes_vectors(tmp_path: Path) -> None:
+    """How fast it is here decides whether it is used; whether it is right does not depend on that."""
+    model = write_encoder(tmp_path / "model")
+    embedding = {"model": str(model), "compute": "gpu"}
+    engine = await create_engine(resolve({"embedding": embedding})[0], home=tmp_path / "home")
+    try:
+        assert [(one.name, one.state) for one in engine.embedding_backends()] == [("GPU", "untried"), ("CPU", "in use")]
+        gpu, _cpu = await engine.try_embedding_backends()
+        assert gpu.state in ("in use", "failed")
+        assert gpu.verdict is not None
+        assert gpu.verdict.cosine > 0.9999
+        assert set(engine.embedders()) == {"CPU (static)", "GPU", "CPU"}
+        machine = await engine.machine()
+        assert machine is not None and machine[0].build
+    finally:
         await engine.close()
 
 
@@ -60,14 +78,14 @@ async def test_a_status_without_indexing_counts_what_is_there(tmp_path: Path) ->
     (root / "a.py").write_text("def parse_header(line):\n    return line.split(':')\n")
     for enable, state in ((True, "ready"), (False, "ready")):
         index = {"watch": False, "enable": enable}
-        settings = resolve({"index": index, "embedding": {"model": str(model)}})[0]
+        settings = resolve({"index": index, "embedding": {"model": str(model), "compute": "cpu"}})[0]
         engine = await create_engine(settings, home=tmp_path / "home")
         await engine.open_root(root, engine.settings.index, set)
         filling = engine.index(root).filling
         assert filling is not None
         if enable:
             await asyncio.wait_for(filling.finished(), 30)
-        assert (engine.status().models[-1].state, engine.status().models[-1].detail) == (state, "1 chunk")
+        assert (engine.status().models[-1].state, engine.status().models[-1].detail) == (state, "1 chunk on the CPU")
         await engine.close()
 
 

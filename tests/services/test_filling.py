@@ -2,19 +2,26 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.support.embedder import HashEmbedder
+from tests.support.fakes import FakePower
 from tests.support.gated_embedder import GatedEmbedder
 from tests.support.live_index import live_index, repository_in
 
 from impetus.adapters import store
 from impetus.adapters.disk import Disk
+from impetus.adapters.verdict_file import VerdictFile
 from impetus.config import IndexSettings
+from impetus.domain.hardware import Hardware
+from impetus.domain.ports import Vectors
 from impetus.errors import ModelError
+from impetus.services.background import Background
+from impetus.services.dispatcher import Backend, Dispatcher
 from impetus.services.filling import Filled, Filling, filling_state
 from impetus.services.neural import Neural
 from impetus.services.root_index import RootIndex
@@ -38,7 +45,7 @@ def embedder() -> GatedEmbedder:
 async def filled_index(
     home: Path,
     root: Path,
-    embedder: GatedEmbedder,
+    embedder: GatedEmbedder | Dispatcher,
     open_first: Callable[[], set[str]] = set,
     on_change: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[RootIndex]:
@@ -49,7 +56,8 @@ async def filled_index(
         ) as index:
             await index.idle()
             yield index
-            embedder.gate.set()
+            if isinstance(embedder, GatedEmbedder):
+                embedder.gate.set()
     finally:
         neural.close()
 
@@ -77,6 +85,38 @@ async def test_every_chunk_gets_its_vector(tmp_path: Path, project: Path, embedd
         assert (done.done, done.total) == (3, 3)
         assert lacking(index) == set()
         assert sorted(embedder.embedded) == [f"def {n}():\n    return '{n}'\n" for n in ("alpha", "beta", "gamma")]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), 0.0])
+async def test_no_vector_of_a_failed_backend_is_stored(tmp_path: Path, project: Path, bad: float) -> None:
+    class Started(GatedEmbedder):
+        """Has a word for every text, so that none has a vector of zeros."""
+
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            return super().embed([f"start {text}" for text in texts])
+
+    class Spoiled(Started):
+        """Passes the canary, and spoils what comes after."""
+
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            vectors = super().embed(texts)
+            return np.full_like(vectors, bad) if any("return 'beta'" in text for text in texts) else vectors
+
+    spoiled, reference = Spoiled(), Started()
+    verdicts = VerdictFile(tmp_path / "verdicts", reference.id, Hardware("Linux"))
+    ticks = iter(range(10**9))
+    backends = [Backend("GPU", spoiled), Backend("CPU", reference)]
+    dispatcher = Dispatcher(backends, verdicts, clock=lambda: next(ticks))
+    async with filled_index(tmp_path / "home", project, dispatcher) as index:
+        done = await finished(index)
+        assert (done.done, done.total) == (3, 3)
+        store = index.repository.store.neural
+        assert store is not None
+        for name in ("alpha", "beta", "gamma"):
+            vector = HashEmbedder(dimensions=32)._vector(f"start def {name}():\n    return '{name}'\n")
+            (_, nearest), *_ = store.search(vector, 3)
+            assert nearest == pytest.approx(1, abs=1e-3)
+    assert [one.state for one in dispatcher.states()] == ["failed", "in use"]
 
 
 async def test_only_what_is_new_is_embedded(tmp_path: Path, project: Path, embedder: GatedEmbedder) -> None:
@@ -218,13 +258,48 @@ async def test_the_state_can_be_told_without_work(tmp_path: Path, project: Path,
     await repository.close()
 
 
-def test_what_the_status_says() -> None:
-    def said(failure: str, *filled: Filled) -> tuple[str, str]:
-        state = filling_state("MiniLM", failure, filled)
+def test_what_the_status_says(embedder: GatedEmbedder) -> None:
+    neural = Neural(embedder)
+
+    def said(*filled: Filled) -> tuple[str, str]:
+        state = filling_state(neural, filled)
         return state.state, state.detail
 
-    assert said("", Filled(12_345, 29_511, 20.0)) == ("filling", "12,345 of 29,511 chunks, about 14 min left")
-    assert said("", Filled(10, 20, 0.0)) == ("filling", "10 of 20 chunks")
-    assert said("", Filled(10, 10, 5.0), Filled(5, 5, 0.0)) == ("ready", "15 chunks")
-    assert said("", Filled()) == ("ready", "")
-    assert said("It is away", Filled(1, 2, 1.0)) == ("failed", "It is away; 1 of 2 chunks have a vector")
+    assert said(Filled(12_345, 29_511, 20.0)) == ("filling", "12,345 of 29,511 chunks, about 14 min left")
+    assert said(Filled(10, 20, 0.0)) == ("filling", "10 of 20 chunks")
+    assert said(Filled(10, 10, 5.0), Filled(5, 5, 0.0)) == ("ready", "15 chunks")
+    assert said(Filled()) == ("ready", "")
+    embedder.broken = ModelError("It is away")
+    assert neural.ask("query").result() is None
+    assert said(Filled(1, 2, 1.0)) == ("failed", "It is away; 1 of 2 chunks have a vector")
+    neural.close()
+
+
+def test_the_status_names_what_computes(tmp_path: Path, embedder: GatedEmbedder) -> None:
+    verdicts = VerdictFile(tmp_path, embedder.id, Hardware("Linux"))
+    slow = GatedEmbedder()
+    slow.broken = ModelError("no driver")
+    dispatcher = Dispatcher([Backend("GPU", slow), Backend("CPU", embedder)], verdicts)
+    neural = Neural(dispatcher)
+    assert filling_state(neural, [Filled()]).detail == "on the CPU"
+    assert filling_state(neural, [Filled(5, 5)]).detail == "5 chunks on the CPU"
+    assert filling_state(neural, [Filled(12_345, 29_511, 20.0)]).detail == (
+        "12,345 of 29,511 chunks on the CPU, about 14 min left"
+    )
+    dispatcher.embed(["one"])
+    assert filling_state(neural, [Filled(5, 5)]).detail == "5 chunks on the CPU (GPU: no driver)"
+    neural.close()
+
+
+async def test_chunks_wait_for_a_machine_that_is_to_be_spared(embedder: GatedEmbedder) -> None:
+    background = Background(FakePower(), spare=True)
+    background.reason = "on battery"
+    waiting = Neural(embedder, background)
+    assert filling_state(waiting, [Filled(1, 2, 1.0)]).detail == "1 of 2 chunks; waits: on battery"
+    waiting.close()
+    power = FakePower("on battery", "too hot")
+    neural = Neural(embedder, Background(power, spare=True, ask_every_s=0.001))
+    assert len(await neural.embed(["one"])) == 1
+    assert power.asked == 3
+    assert neural.waits == ""
+    neural.close()

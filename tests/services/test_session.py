@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.documents import documents_in
 from tests.support.embedder import HashEmbedder
 from tests.support.fakes import FakeFiles, FakeWorker, fake_models
-from tests.support.scripted_session import MemoryTallies
+from tests.support.scripted_session import MemoryConversations, MemoryTallies, NothingToPull
 
 from impetus.adapters.parse_pool import ParsePool
 from impetus.app import create_engine
 from impetus.config import Settings, resolve
-from impetus.domain.types import Completion, Cursor, Document, Health, Message, Role, Sampling, SearchQuery, Sources
+from impetus.domain.types import (
+    ChatTurn,
+    Completion,
+    Cursor,
+    Document,
+    Grounding,
+    Health,
+    Message,
+    Role,
+    Sampling,
+    SearchQuery,
+    Sources,
+)
 from impetus.services.engine import Engine, Parts
 from impetus.services.repository import Repository
 from impetus.services.session import Session
@@ -31,8 +44,18 @@ def no_folders(root: Path) -> Repository:
 
 
 def engine_with(worker: FakeWorker) -> Engine:
-    models = fake_models(worker)
-    parts = Parts(lambda _: FakeFiles(), HashEmbedder(), ParsePool(1), None, models, MemoryTallies(), no_folders)  # type: ignore[arg-type]
+    parts = Parts(
+        files_for=lambda _: FakeFiles(),
+        embedder=HashEmbedder(),
+        analyzer=ParsePool(1),
+        watcher=None,
+        models=fake_models(worker),
+        tallies=MemoryTallies(),
+        repository_for=no_folders,
+        documents=documents_in(Path("/dev/null")),
+        conversations=MemoryConversations(),
+        pull=NothingToPull(),
+    )  # type: ignore[arg-type]
     return Engine(Settings(), parts)
 
 
@@ -169,7 +192,7 @@ async def test_a_chat_can_be_kept_to_one_folder(engine: Engine, root: Path, tmp_
     asked = [Message(Role.USER, "Where is open_gate?")]
     seen = []
     for roots in ((), (other,), (root,)):
-        async with aclosing(session.chat(asked, Sampling(), retrieval=True, roots=roots)) as events:
+        async with aclosing(session.chat(ChatTurn(tuple(asked), Sampling(), Grounding(roots=tuple(roots))))) as events:
             sources = [event.sources async for event in events if isinstance(event, Sources)]
         seen.append({source.hit.root for source in sources[0]})
     assert other in seen[0]

@@ -19,6 +19,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
+
 from impetus.adapters import store
 from impetus.config import IndexSettings
 from impetus.domain.ports import Embedder
@@ -49,8 +51,9 @@ def write_project(root: Path, random: Random, files: int) -> None:
 
 
 def edit_project(root: Path, random: Random) -> None:
-    """Change, move, copy, add and remove files."""
+    """Change, move, copy, add and remove files; about as many stay, or each trial would take longer than the last."""
     files = sorted(root.rglob("*.py"))
+    most = len(files)
     for file in random.sample(files, len(files) // 3):
         action = random.choice(("change", "change", "move", "copy", "remove"))
         target = file.with_name(f"{action}_{random.randrange(10**6)}.py")
@@ -63,6 +66,9 @@ def edit_project(root: Path, random: Random) -> None:
         elif len(files) > 20:
             file.unlink()
     write_project(root / f"added_{random.randrange(10**6)}", random, 6)
+    files = sorted(root.rglob("*.py"))
+    for file in random.sample(files, max(0, len(files) - most)):
+        file.unlink()
 
 
 @dataclass(slots=True)
@@ -77,6 +83,7 @@ class Trials:
     kills: int = 0
     finished: int = 0  # runs that were faster than their kill; not counted
     _spans: dict[str, float] = field(default_factory=dict)  # kind of run → seconds from first write to end
+    _expected: dict[str, Any] | None = None  # the index of the project as it is, built from scratch
 
     def run(self, times: int) -> Iterator[int]:
         """Kill `times` processes; after each, assert that the healed index equals a new one."""
@@ -86,6 +93,7 @@ class Trials:
                 kind = "scan"
             else:
                 edit_project(self.root, self.random)
+                self._expected = None
                 kind = "reindex"
             if not self._killed(kind):
                 self.finished += 1
@@ -115,8 +123,14 @@ class Trials:
         try:
             process.wait(timeout=max(0.0, began - time.monotonic() + self.random.random() * self._spans[kind]))
         except subprocess.TimeoutExpired:
+            children = psutil.Process(process.pid).children(recursive=True)
             process.kill()
+            # They end with it, and until then they may still write.
+            _, left = psutil.wait_procs(children, timeout=20)
+            assert not left, f"{left} outlived the process that started them"
             return process.wait() != 0
+        # Faster than the one that was measured, on a machine with other work: the next guess is between the two.
+        self._spans[kind] = (self._spans[kind] + time.monotonic() - began) / 2
         return False
 
     def _start(self, home: Path) -> tuple["subprocess.Popen[bytes]", float]:
@@ -138,11 +152,12 @@ class Trials:
         return process, time.monotonic()
 
     def _compare(self, healed: Path) -> None:
-        new = self.scratch / "new"
-        shutil.rmtree(new, ignore_errors=True)
-        expected = rebuilt(new, self.root, self.embedder)
+        if self._expected is None:
+            new = self.scratch / "new"
+            shutil.rmtree(new, ignore_errors=True)
+            self._expected = rebuilt(new, self.root, self.embedder)
         found = rebuilt(healed, self.root, self.embedder)
-        for part, content in expected.items():
+        for part, content in self._expected.items():
             assert found[part] == content, f"{part} after kill {self.kills}: {_difference(found[part], content)}"
 
 

@@ -98,6 +98,11 @@ class EngineHome:
 
         await asyncio.wait_for(asyncio.to_thread(wait), PATIENCE_S)
 
+    def kill_all(self) -> None:
+        for engine in self.engines():
+            if engine.pid is not None:
+                os.kill(engine.pid, signal.SIGKILL)
+
     def parent(self) -> int:
         shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(self.pid)], capture_output=True, check=True)
         return int(shown.stdout)
@@ -132,7 +137,5 @@ def engine_home() -> Iterator[EngineHome]:
     try:
         yield home
     finally:
-        for engine in home.engines():
-            if engine.pid is not None:
-                os.kill(engine.pid, signal.SIGKILL)
+        home.kill_all()
         shutil.rmtree(folder, ignore_errors=True)

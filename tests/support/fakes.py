@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from impetus.domain.ports import Counters, HeldModel, ModelWorker, Vectors
+from impetus.domain.ports import HeldModel, ModelWorker, Vectors
 from impetus.domain.snippets import Around
 from impetus.domain.types import (
     Document,
@@ -25,78 +25,13 @@ from impetus.domain.types import (
     SearchQuery,
     Step,
     SymbolHit,
-    TextPrompt,
     Usage,
 )
-from impetus.errors import ContextOverflow, EngineStopped, NotFound
+from impetus.errors import EngineStopped, NotFound
 from impetus.services.admission import Admission
 from impetus.services.background import Background
 from impetus.services.models import Models
 from impetus.services.workspace import View
-
-
-class FakeTextModel:
-    """`TextModel` that says the words after the last `|` of its prompt and reads those before it, one word per step.
-
-    A word that starts with `!` does what `actions` has under it when its turn comes, in the middle of the step. `log`
-    names every word in the order of its step; decoding sequences of one priority say their words together.
-    """
-
-    def __init__(self, actions: Mapping[str, Callable[[], None]] | None = None, *, nbytes: int = 0) -> None:
-        self._actions = actions or {}
-        self._sequences: dict[int, tuple[Priority, list[str], list[str]]] = {}
-        self.nbytes = nbytes
-        self.context_length = 64
-        self.counters = Counters()
-        self.log: list[str] = []
-        self.trimmed: list[int] = []
-        self.closed = False
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
-        assert isinstance(prompt, TextPrompt)
-        before, _, after = prompt.text.rpartition("|")
-        if len(prompt.text.split()) > self.context_length:
-            raise ContextOverflow(self.context_length, len(prompt.text.split()))
-        self._sequences[number] = (priority, before.split(), after.split())
-
-    def waiting(self) -> Priority | None:
-        return min((priority for priority, _, _ in self._sequences.values()), default=None)
-
-    def step(self, priority: Priority) -> Sequence[tuple[int, Step]]:
-        self.counters.steps += 1
-        mine = {number: rest for number, (own, *rest) in self._sequences.items() if own == priority}
-        reading = next((number for number, (before, _) in mine.items() if before), None)
-        if reading is not None:
-            before = mine[reading][0]
-            self._say(before.pop(0))
-            self.counters.prefill_tokens += 1
-            return [(reading, Prefill(1, 1 + len(before)))]
-        given: list[tuple[int, Step]] = []
-        for number, (_, after) in mine.items():
-            if after:
-                given.append((number, Piece(self._say(after.pop(0)) + " ")))
-            else:
-                given.append((number, End(FinishReason.STOP, Usage(1, 1))))
-                del self._sequences[number]
-        return given
-
-    def _say(self, word: str) -> str:
-        self.log.append(word)
-        if word in self._actions:
-            self._actions[word]()
-        return word
-
-    def cancel(self, number: int) -> None:
-        self._sequences.pop(number, None)
-
-    def trim(self, nbytes: int) -> None:
-        self.trimmed.append(nbytes)
-
-    def close(self) -> None:
-        self.closed = True
 
 
 class FakeWorker:
@@ -126,6 +61,7 @@ class FakeWorker:
         self.asked = asyncio.Event()  # set by the first request
         self.pieces = 0
         self.ended = 0
+        self.on_prompt: Callable[[], None] = lambda: None  # called when a prompt was read
 
     async def stream(
         self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
@@ -138,6 +74,7 @@ class FakeWorker:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         try:
             yield Prefill(1, 1)
+            self.on_prompt()
             words = answer.replace(" ", " \0").split("\0") if isinstance(answer, str) else []
             for word in words:
                 await self._released()
@@ -165,10 +102,6 @@ class FakeWorker:
     def _check_open(self) -> None:
         if self._stopping.is_set():
             raise EngineStopped("The engine is shutting down")
-
-    async def count_tokens(self, model: Path, text: str) -> int:
-        self._check_open()
-        return len(text.split())
 
     async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
         self._check_open()
@@ -234,10 +167,16 @@ class FakeRemote:
         self.context_length = 8192
         self.state = "ready"
         self.detail = ""
+        self.prompts: list[Prompt] = []
         self.ended = 0
         self.closed = 0
+        self.checks = 0
+
+    async def check(self) -> None:
+        self.checks += 1
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]:
+        self.prompts.append(prompt)
         try:
             if self._gate is not None:
                 await self._gate.wait()

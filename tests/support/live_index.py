@@ -1,5 +1,6 @@
 """A root indexed as the engine does it, without an engine: real store, real scan, one change path."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,13 +9,16 @@ from impetus.adapters import store
 from impetus.adapters.disk import Disk
 from impetus.adapters.parse_pool import ParsePool
 from impetus.config import IndexSettings
-from impetus.domain.ports import Embedder
+from impetus.domain.ports import Embedder, IndexWorker
 from impetus.services.neural import Neural
 from impetus.services.repository import Repository, Store
 from impetus.services.root_index import RootIndex
+from impetus.worker.index_process import IndexProcess
 
 
-def repository_in(folder: Path, embedder: Embedder, neural: Embedder | None = None) -> Repository:
+def repository_in(
+    folder: Path, embedder: Embedder, neural: Embedder | None = None, worker: IndexWorker | None = None
+) -> Repository:
     def open_store(fresh: bool) -> Store:
         if fresh:
             store.delete(folder)
@@ -23,7 +27,12 @@ def repository_in(folder: Path, embedder: Embedder, neural: Embedder | None = No
             opened.reader, opened.writer, opened.vectors, opened.problems, opened.close, opened.ownable, opened.neural
         )
 
-    return Repository(folder.name, open_store)
+    return Repository(folder.name, open_store, worker)
+
+
+def index_worker(folder: Path) -> IndexProcess:
+    """The engine's own, for the index in `folder`; it embeds with the static embedder."""
+    return IndexProcess((sys.executable, "-m", "impetus.app_indexer"), folder)
 
 
 @asynccontextmanager
@@ -33,7 +42,6 @@ async def live_index(
     embedder: Embedder,
     *,
     settings: IndexSettings | None = None,
-    processes: int = 1,
     on_change: Callable[[], None] = lambda: None,
     repository: Repository | None = None,
     neural: Neural | None = None,
@@ -47,9 +55,7 @@ async def live_index(
     own = repository is None
     repository = repository or repository_in(store.folder_for(home, root), embedder, neural and neural.embedder)
     await repository.open()
-    index = RootIndex(
-        root, repository, Disk(settings), embedder, ParsePool(processes), None, settings, on_change, neural
-    )
+    index = RootIndex(root, repository, Disk(settings), embedder, ParsePool(1), None, settings, on_change, neural)
     index.open_first = open_first
     index.start()
     try:

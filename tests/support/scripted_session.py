@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from impetus.config import Settings
+from impetus.domain.conversations import Conversation, Item
 from impetus.domain.feedback import Tally
+from impetus.domain.hardware import Conditions, Hardware
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
+    ChatTurn,
     Completion,
     Cursor,
     Delta,
@@ -23,6 +26,7 @@ from impetus.domain.types import (
     Health,
     Hit,
     IndexProgress,
+    Message,
     ModelState,
     Related,
     ScanReport,
@@ -33,8 +37,13 @@ from impetus.domain.types import (
     SymbolHit,
     Usage,
 )
+from impetus.errors import BadRequest, NotFound
+from impetus.services.conversations import Conversations
+from impetus.services.dispatcher import BackendState
 from impetus.services.feedback import Feedback
+from impetus.services.models import ModelPull, PullStep
 from impetus.services.workspace import Documents
+from tests.support.documents import documents_in
 from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
 ROOT = Path("/project")
@@ -67,6 +76,8 @@ class Script:
     report: ScanReport = field(default_factory=lambda: ScanReport(ROOT))
     phases: Sequence[IndexProgress] = ()
     status: EngineStatus = field(default_factory=lambda: EngineStatus(Health.OK, "Ready", models=MODELS))
+    machine: tuple[Hardware, Conditions] = (Hardware("Linux"), Conditions())
+    backends: Sequence[BackendState] = ()
     chat_context: int | None = 4096  # None: no chat model
     embedding_fails: Exception | None = None
     stall_after: int | None = None  # events after which the stream waits until it is closed
@@ -83,6 +94,56 @@ class MemoryTallies:
         return self.tallies
 
 
+class MemoryConversations:
+    def __init__(self) -> None:
+        self._all: dict[str, Conversation] = {}  # in the order in which they were begun
+        self._items: list[tuple[str, Item]] = []
+
+    def add(self, conversation: Conversation) -> None:
+        self._all[conversation.id] = conversation
+
+    def get(self, owner: str, id: str) -> Conversation | None:
+        found = self._all.get(id)
+        return found if found is not None and found.owner == owner else None
+
+    def all(self, owner: str, model: str | None, limit: int, after: str | None) -> list[Conversation]:
+        mine = [each for each in reversed(self._all.values()) if each.owner == owner]
+        if after is not None:
+            ids = [each.id for each in mine]
+            if after not in ids:
+                raise BadRequest("There is no such conversation", parameter="after")
+            mine = mine[ids.index(after) + 1 :]
+        return [each for each in mine if model in (None, each.model)][:limit]
+
+    def remove(self, owner: str, id: str) -> bool:
+        found = self.get(owner, id) is not None
+        if found:
+            del self._all[id]
+            self._items = [(each, item) for each, item in self._items if each != id]
+        return found
+
+    def append(self, owner: str, id: str, messages: Sequence[Message], at: float) -> bool:
+        found = self.get(owner, id)
+        if found is None:
+            return False
+        self._all[id] = replace(found, updated=at)
+        start = self._items[-1][1].id + 1 if self._items else 1
+        self._items += [(id, Item(number, at, message)) for number, message in enumerate(messages, start)]
+        return True
+
+    def items(self, owner: str, id: str, limit: int | None, after: int | None) -> list[Item]:
+        mine = self.get(owner, id) is not None
+        found = [item for each, item in self._items if mine and each == id and item.id > (after or 0)]
+        return found[:limit]
+
+
+class NothingToPull:
+    """A catalogue without models."""
+
+    async def pull(self, name: str, on_progress: Callable[[PullStep], None]) -> Path:
+        raise NotFound(f"There is no model {name}")
+
+
 class ScriptedEngine:
     """Real sessions can be made of it as well; they find nothing and their models say nothing."""
 
@@ -94,6 +155,9 @@ class ScriptedEngine:
         self.models = fake_models(FakeWorker())
         self.retriever = FakeRetrieval()
         self.files = FakeFiles()
+        self.documents = documents_in(Path("/dev/null"))  # none; a test that adds some sets another
+        self.conversations = Conversations(MemoryConversations())
+        self.pull: ModelPull = NothingToPull()
         self.listeners: list[Callable[[EngineStatus], None]] = []
         self.closed = False
 
@@ -102,6 +166,12 @@ class ScriptedEngine:
 
     def status(self, *_concerned: Any) -> EngineStatus:
         return self.script.status
+
+    async def machine(self) -> tuple[Hardware, Conditions]:
+        return self.script.machine
+
+    def embedding_backends(self) -> tuple[BackendState, ...]:
+        return tuple(self.script.backends)
 
     def subscribe(self, listener: Callable[[EngineStatus], None]) -> Callable[[], None]:
         self.listeners.append(listener)
@@ -114,6 +184,10 @@ class ScriptedEngine:
 class ScriptedModels:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
+        self.checks = 0
+
+    async def check(self) -> None:
+        self.checks += 1
 
     async def load(self, role: str) -> None:
         self.calls.append(("load", role))
@@ -178,10 +252,8 @@ class ScriptedSession:
         self.calls.append(("related", selection))
         return tuple(self.script.related)
 
-    def chat(
-        self, messages: Any, sampling: Any, *, retrieval: bool, roots: Sequence[Path] = ()
-    ) -> AsyncGenerator[AnswerEvent, None]:
-        return self._play("chat", (messages, sampling, retrieval, tuple(roots)), self.script.events)
+    def chat(self, turn: ChatTurn) -> AsyncGenerator[AnswerEvent, None]:
+        return self._play("chat", turn, self.script.events)
 
     def generate(self, prompt: Any, sampling: Any, *, role: str) -> AsyncGenerator[Step, None]:
         return self._play("generate", (prompt, sampling, role), self.script.steps)
@@ -189,6 +261,15 @@ class ScriptedSession:
     async def complete(self, cursor: Cursor, *, explicit: bool = False) -> Completion | None:
         self.calls.append(("complete", (cursor, explicit)))
         return self.script.completion
+
+    def rest(self, cursor: Cursor) -> None:
+        self.calls.append(("rest", (cursor,)))
+
+    async def prepare_completion(self, cursor: Cursor) -> None:
+        self.calls.append(("prepare_completion", (cursor,)))
+
+    async def load_completion(self) -> None:
+        self.calls.append(("load_completion", ()))
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         if self.script.embedding_fails is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
@@ -11,6 +12,7 @@ from impetus.cli.runtime import Runtime
 from impetus.config import Settings
 from impetus.services.doctor import Check
 from impetus.services.keys import Keys
+from tests.support.documents import documents_in
 from tests.support.http import MemoryKeyStore
 from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSession
 
@@ -22,7 +24,13 @@ class Terminal:
         self.script = script or Script()
         self.keys = Keys(MemoryKeyStore(), clock=lambda: 0.0)
         self.sessions: list[ScriptedSession] = []
-        self.runtime = Runtime(self._open, lambda: self.keys, lambda _: list(checks))  # type: ignore[arg-type]
+        self.documents = documents_in(Path("/dev/null"))
+        self.runtime = Runtime(
+            self._open,  # type: ignore[arg-type]
+            lambda: self.keys,
+            lambda _: list(checks),
+            open_documents=lambda: self.documents,
+        )
 
     async def _open(self, settings: Settings, problems: Sequence[str]) -> ScriptedSession:
         self.sessions.append(ScriptedSession(ScriptedEngine(self.script, settings)))

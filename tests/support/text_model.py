@@ -1,6 +1,6 @@
-"""`TextModel` without a model: scripted answers, and a record of what was asked."""
+"""`TextModel` without a model: scripted answers and actions, and how tests step any model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from impetus.domain.ports import Counters, TextModel
@@ -38,32 +38,39 @@ class _Sequence:
 class _Lane:
     reading: list[_Sequence] = field(default_factory=list)
     decoding: list[_Sequence] = field(default_factory=list)
-    failing: bool = False
 
 
 class FakeTextModel:
-    """A token is a word; prompts are read `chunk` words a step; `answer` is given for every prompt, a word a step.
+    """A token is a word; prompts are read `chunk` words a step, answers are given a word a step.
 
-    `fail_next` makes the next step of a priority fail as a device does that is out of memory.
+    The answer is what stands after the last `|` of a prompt, else `answer`. A word that `actions` has does what is
+    there when its turn comes, in the middle of the step. `log` names every word in the order of its step.
     """
 
-    def __init__(self, answer: str = "one two three", *, context_length: int = 512, chunk: int = 256) -> None:
-        self._answer = answer.replace(" ", " \0").split("\0")
+    def __init__(
+        self,
+        answer: str = "one two three",
+        *,
+        actions: Mapping[str, Callable[[], None]] | None = None,
+        context_length: int = 512,
+        chunk: int = 256,
+        nbytes: int = 1000,
+    ) -> None:
+        self._answer = answer
+        self._actions = actions or {}
         self._chunk = chunk
+        self.weights = nbytes
         self._kept: list[list[str]] = []
         self._lanes = {priority: _Lane() for priority in Priority}
         self.context_length = context_length
         self.counters = Counters()
-        self.prompts: list[Prompt] = []
-        self.samplings: list[Sampling] = []
+        self.log: list[str] = []
+        self.trimmed: list[int] = []
         self.closed = False
 
     @property
     def nbytes(self) -> int:
-        return 1000 + sum(len(word) for words in self._kept for word in words)
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
+        return self.weights + sum(len(word) for words in self._kept for word in words)
 
     def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
         words = _words(prompt)
@@ -71,23 +78,19 @@ class FakeTextModel:
             raise BadRequest("The prompt is empty; send at least one character", parameter="prompt")
         if len(words) >= self.context_length:
             raise ContextOverflow(self.context_length, len(words) + 1)
-        self.prompts.append(prompt)
-        self.samplings.append(sampling)
-        sequence = _Sequence(number, words, list(self._answer), sampling, StopFilter(sampling.stop))
-        self._lanes[priority].reading.append(sequence)
+        answer = self._answer.split()
+        if "|" in words:
+            bar = len(words) - 1 - words[::-1].index("|")
+            words, answer = words[:bar], words[bar + 1 :]
+        sequence = _Sequence(number, words, answer, sampling, StopFilter(sampling.stop))
+        lane = self._lanes[priority]
+        (lane.reading if words else lane.decoding).append(sequence)
 
     def waiting(self) -> Priority | None:
         return min((p for p, lane in self._lanes.items() if lane.reading or lane.decoding), default=None)
 
-    def fail_next(self, priority: Priority) -> None:
-        self._lanes[priority].failing = True
-
     def step(self, priority: Priority) -> Sequence[tuple[int, Step]]:
         lane = self._lanes[priority]
-        if lane.failing:
-            lost = [lane.reading.pop(0)] if lane.reading else lane.decoding
-            lane.failing, lane.decoding = False, [s for s in lane.decoding if s not in lost]
-            raise ModelError("The model failed", numbers=tuple(sequence.number for sequence in lost))
         self.counters.steps += 1
         if lane.reading:
             return self._read(lane, lane.reading[0])
@@ -108,11 +111,17 @@ class FakeTextModel:
             lane.decoding = [sequence for sequence in lane.decoding if sequence.number != number]
 
     def trim(self, nbytes: int) -> None:
-        while self._kept and self.nbytes - 1000 > nbytes:
+        self.trimmed.append(nbytes)
+        while self._kept and self.nbytes - self.weights > nbytes:
             self._kept.pop(0)
 
     def close(self) -> None:
         self.closed = True
+
+    def _turn(self, word: str) -> None:
+        self.log.append(word)
+        if word in self._actions:
+            self._actions[word]()
 
     def _read(self, lane: _Lane, sequence: _Sequence) -> list[tuple[int, Step]]:
         total = len(sequence.prompt)
@@ -120,18 +129,23 @@ class FakeTextModel:
             sequence.begun = True
             sequence.read = sequence.reused = max((_common(kept, sequence.prompt) for kept in self._kept), default=0)
             self.counters.reused_tokens += sequence.reused
-        chunk = min(self._chunk, total - sequence.read)
-        sequence.read += chunk
-        self.counters.prefill_tokens += chunk
+        words = sequence.prompt[sequence.read : sequence.read + self._chunk]
+        for word in words:
+            self._turn(word)
+        sequence.read += len(words)
+        self.counters.prefill_tokens += len(words)
         if sequence.read == total:
             lane.decoding.append(lane.reading.pop(0))
         return [(sequence.number, Prefill(sequence.read, total))]
 
     def _next(self, sequence: _Sequence) -> list[Step]:
+        if not sequence.answer:
+            return [End(FinishReason.STOP, Usage(len(sequence.prompt), 0, sequence.reused))]
         word = sequence.answer[sequence.given]
+        self._turn(word)
         sequence.given += 1
         usage = Usage(len(sequence.prompt), sequence.given, sequence.reused)
-        piece = Piece(sequence.stops.feed(word), -0.5)
+        piece = Piece(sequence.stops.feed(word + " "), -0.5)
         if sequence.stops.stopped:
             return [piece, End(FinishReason.STOP, usage)]
         done = sequence.given == len(sequence.answer)

@@ -1,4 +1,4 @@
-"""A supervisor over real worker processes with fake models (see `worker_child`)."""
+"""Real child processes of the engine, with what `worker_child` and `index_child` put into them."""
 
 import sys
 from pathlib import Path
@@ -10,10 +10,17 @@ _PROJECT = Path(__file__).parents[2]
 
 #: Ignores the environment's idea of where modules are, as a test runner's is not inherited.
 _RUN = (
-    "import sys, runpy; sys.path[:0] = sys.argv[1].split(':'); "
-    "runpy.run_module('tests.support.worker_child', run_name='__main__', alter_sys=True)"
+    "import sys, runpy; sys.path[:0] = sys.argv[2].split(':'); "
+    "runpy.run_module(sys.argv[1], run_name='__main__', alter_sys=True)"
 )
-COMMAND = (sys.executable, "-c", _RUN, f"{_PROJECT}:{_PROJECT / 'server'}")
+
+
+def command(module: str) -> tuple[str, ...]:
+    """Runs `module` of this folder as a process."""
+    return (sys.executable, "-c", _RUN, f"tests.support.{module}", f"{_PROJECT}:{_PROJECT / 'server'}")
+
+
+COMMAND = command("worker_child")
 
 
 def supervisor(**settings: Any) -> Supervisor:

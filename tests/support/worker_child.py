@@ -13,7 +13,8 @@ from pathlib import Path
 from impetus.errors import ModelError, NotFound
 from impetus.worker.main import run
 from impetus.worker.residency import Machine
-from tests.support.fakes import FakeEmbedder, FakeTextModel
+from tests.support.fakes import FakeEmbedder
+from tests.support.text_model import FakeTextModel
 
 #: A named pipe; `!wait` reads from it until the test writes.
 PIPE = "IMPETUS_TEST_PIPE"
@@ -72,7 +73,7 @@ def load(folder: Path) -> FakeTextModel:
             raise ModelError(f"{folder} is broken; fetch it again")
         case "surprise":
             raise ValueError("nobody foresaw this")
-    return FakeTextModel(ACTIONS, nbytes=1000)
+    return FakeTextModel(actions=ACTIONS, context_length=64, chunk=1)
 
 
 def embedder(name: str) -> FakeEmbedder:

@@ -37,6 +37,7 @@ def test_figures_for_scripts_with_and_without_other_files(project: Path, home: P
     assert code == 0, notes
     value = json.loads(out)
     alone = value.pop("without_context")
+    assert value.pop("retrieval").keys() == {"count", "found", "seconds_p50"}
     assert value.keys() == alone.keys() == KEYS
     for figures in (value, alone):
         assert figures["count"] == 2 and figures["by_language"].keys() == {"python"}
@@ -65,3 +66,12 @@ def test_labels_of_other_repositories(project: Path) -> None:
     labels.write_text('{"repo": "someone/other", "file": "retry.py", "line": 1, "character": 11}\n')
     code, _, notes = run("--folder", str(project.parent), "--labels", str(labels))
     assert code == 2 and "other" in notes
+
+
+def test_problems_of_humaneval(project: Path) -> None:
+    problem = {"task_id": "0", "prompt": "def one():\n", "suffix": "", "test": "", "entry_point": "one"}
+    (project / "problems.jsonl").write_text(json.dumps({**problem, "test": "def check(one): pass"}) + "\n")
+    code, out, notes = run("--humaneval", str(project / "problems.jsonl"), "--json")
+    assert code == 0, notes
+    assert json.loads(out).keys() == {"pass_rate", "count", "seconds_p50"}
+    assert "0 " in notes

@@ -1,14 +1,17 @@
 """The engine's process in this one: the same loop, a real engine, real sockets."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from tests.support.engine_home import EngineHome, engine_home
 from tests.support.http import MemoryKeyStore
 from tests.support.lsp_client import PATIENCE_S, LspError
+from tests.support.tiny_model import make_model
 
 from impetus import __version__
 from impetus.app import create_engine
@@ -16,7 +19,7 @@ from impetus.config import Settings
 from impetus.daemon import address, control
 from impetus.daemon.greeting import call
 from impetus.daemon.process import EngineProcess, Options
-from impetus.errors import BadRequest, ImpetusError
+from impetus.errors import BadRequest, ImpetusError, ModelError
 from impetus.lsp.host import EngineFactory
 from impetus.services.keys import Keys
 
@@ -94,6 +97,14 @@ async def test_editors_and_http_clients_of_one_engine(home: EngineHome) -> None:
         assert await ask(home, "ended", "99") == "1"
 
 
+async def test_the_first_question_about_a_new_folder_is_answered_from_it(home: EngineHome) -> None:
+    async with engine(home, serves=False), home.connection() as client:
+        folder = {"uri": home.project.as_uri(), "name": "project"}
+        await client.initialize(workspaceFolders=[folder])
+        answer = await client.request("impetus/ask", {"question": "How is a call retried with backoff?"})
+        assert [source["passage"]["path"] for source in answer["sources"]] == ["retry.py"]
+
+
 async def test_http_draws_on_the_folders_of_the_editors(home: EngineHome) -> None:
     async with engine(home, serves=False) as running, home.connection() as client:
         await home.begin(client)
@@ -107,6 +118,26 @@ async def test_http_draws_on_the_folders_of_the_editors(home: EngineHome) -> Non
         async with httpx.AsyncClient(base_url=url, headers=headers) as http:
             answer = (await http.post("/v1/chat/completions", json=body)).json()
         assert "retry.py" in answer["choices"][0]["message"]["content"]
+
+
+async def test_models_are_loaded_and_unloaded_from_outside(home: EngineHome, tmp_path: Path) -> None:
+    home.path.mkdir(parents=True, exist_ok=True)
+    (home.path / "settings.toml").write_text(f'[completion]\nmodel = "{make_model(tmp_path / "tiny")}"\n')
+    async with engine(home, serves=False):
+        found = control.Running(__version__, home.socket, None)
+
+        async def state() -> str:
+            models = json.loads(await ask(home, "state"))["models"]
+            return next(str(model["state"]) for model in models if model["role"] == "completion")
+
+        await asyncio.to_thread(control.model, found, "load", "completion", PATIENCE_S)
+        assert await state() == "ready"
+        await asyncio.to_thread(control.model, found, "unload", "completion", PATIENCE_S)
+        assert await state() == "not loaded"
+        with pytest.raises(ModelError, match="No chat model is configured"):
+            await asyncio.to_thread(control.model, found, "load", "chat", PATIENCE_S)
+        with pytest.raises(ModelError, match="chat or completion"):
+            await asyncio.to_thread(control.model, found, "load", "everything", PATIENCE_S)
 
 
 async def test_retired_it_leaves_with_its_last_editor(home: EngineHome) -> None:

@@ -10,6 +10,7 @@ from tests.support.scripted_session import Script, answer
 from impetus import errors
 from impetus.domain.types import (
     Delta,
+    Grounding,
     Message,
     Progress,
     Role,
@@ -25,7 +26,7 @@ def ask(model: str = "impetus-plain", **more: Any) -> dict[str, Any]:
 
 
 async def test_chat_as_one_body() -> None:
-    port = Port()
+    port = Port(Script(events=answer(cited=False)))
     status, body = await post(port, "/v1/chat/completions", ask())
     assert status == 200
     assert body["object"] == "chat.completion"
@@ -45,7 +46,7 @@ async def test_chat_as_one_body() -> None:
 
 
 async def test_chat_in_chunks() -> None:
-    script = Script(events=[Progress(3, 9), *answer()[1:]])
+    script = Script(events=[Progress(3, 9), *answer(cited=False)[1:]])
     status, text = await post(Port(script), "/v1/chat/completions", ask(stream=True))
     assert status == 200
     assert ": keepalive 3/9\n\n" in text
@@ -78,7 +79,7 @@ async def test_the_workspace_model_searches_and_lists_its_sources(stream: bool) 
     else:
         content = got["choices"][0]["message"]["content"]
     assert content == "It runs [1].\n\n**Sources**\n\n- [1] `src/app.py:3-5` (run)\n"
-    assert port.session.calls[0][1][2] is True
+    assert port.session.calls[0][1].grounding == Grounding()
 
 
 async def test_an_answer_that_cites_nothing_does_not_pass_its_passages_off_as_sources() -> None:
@@ -99,7 +100,8 @@ async def test_what_reaches_the_session() -> None:
     body = {"model": "impetus-plain", "messages": messages, **sampling, **ignored, "max_completion_tokens": 6}
     status, _ = await post(port, "/v1/chat/completions", body)
     assert status == 200
-    got_messages, got, retrieval, _ = port.session.calls[0][1]
+    turn = port.session.calls[0][1]
+    got_messages, got = turn.messages, turn.sampling
     assert got_messages == (
         Message(Role.SYSTEM, "Be brief"),
         Message(Role.USER, "ab"),
@@ -109,13 +111,13 @@ async def test_what_reaches_the_session() -> None:
     assert (got.temperature, got.top_p, got.top_k, got.seed, got.stop, got.max_tokens, got.min_p) == (
         0, 0.5, 4, 7, ("END",), 6, 0.1,
     )  # fmt: skip
-    assert retrieval is False
+    assert turn.grounding is None
 
 
 async def test_defaults_come_from_the_settings() -> None:
     port = Port()
     await post(port, "/v1/chat/completions", ask(stop=["a", "b"], temperature=None))
-    sampling = port.session.calls[0][1][1]
+    sampling = port.session.calls[0][1].sampling
     assert (sampling.max_tokens, sampling.temperature, sampling.stop) == (1024, 0.2, ("a", "b"))
 
 
@@ -123,7 +125,7 @@ async def test_defaults_come_from_the_settings() -> None:
     ("more", "parameter"),
     [
         ({"n": 5}, "n"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"logprobs": 3}, "logprobs"),
@@ -134,8 +136,10 @@ async def test_defaults_come_from_the_settings() -> None:
         ({"response_format": {"type": "json_schema"}}, "response_format"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"web_search_options": {}}, "web_search_options"),
-        ({"use_rag": True}, "use_rag"),
-        ({"context_documents": ["a"]}, "context_documents"),
+        ({"use_rag": False, "rag_top_k": 3}, "rag_top_k"),
+        ({"rag_mode": "vector"}, "rag_mode"),
+        ({"rag_top_k": 51}, "rag_top_k"),
+        ({"context_documents": [""]}, "context_documents"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"stop": [1]}, "stop"),
@@ -144,7 +148,8 @@ async def test_defaults_come_from_the_settings() -> None:
         ({"messages": []}, "messages"),
         ({"messages": "hello"}, "messages"),
         ({"messages": [{"role": "user", "content": "  "}]}, "messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y"}}]}]},
             "messages[0].content",

@@ -15,6 +15,7 @@ from impetus.domain.types import (
     End,
     Finish,
     FinishReason,
+    Grounding,
     InfillPrompt,
     Message,
     Piece,
@@ -66,7 +67,8 @@ async def test_a_response() -> None:
         "input_tokens": 7, "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 0},
         "output_tokens": 3, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 10,
     }  # fmt: skip
-    messages, sampling, retrieval, _ = port.session.calls[0][1]
+    turn = port.session.calls[0][1]
+    messages, sampling, retrieval = turn.messages, turn.sampling, turn.grounding is not None
     assert messages == (
         Message(Role.SYSTEM, "Be brief"), Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"),
         Message(Role.USER, "c"),
@@ -97,12 +99,14 @@ async def test_a_response_in_events() -> None:
 @pytest.mark.parametrize(
     ("more", "parameter"),
     [
-        ({"tools": [{"type": "function", "name": "f"}]}, "tools"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"background": True}, "background"),
-        ({"input": [{"type": "function_call_output", "call_id": "1", "output": "x"}]}, "input[0]"),
+        ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0]"),
+        ({"input": [{"type": "computer_call", "call_id": "1"}]}, "input[0]"),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "http://x"}]}]}, "input[0]"),
-        ({"input": ""}, "messages"),
+        ({"input": ""}, "input"),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
     ],
@@ -127,7 +131,8 @@ async def test_a_message(path: str) -> None:
     assert (body["type"], body["role"], body["stop_reason"]) == ("message", "assistant", "end_turn")
     assert body["content"] == [{"type": "text", "text": "It runs [1]."}]
     assert (body["usage"]["input_tokens"], body["usage"]["cache_read_input_tokens"]) == (5, 2)
-    messages, sampling, *_ = port.session.calls[0][1]
+    turn = port.session.calls[0][1]
+    messages, sampling = turn.messages, turn.sampling
     assert messages == (Message(Role.SYSTEM, "Be brief"), Message(Role.USER, "how?"))
     assert (sampling.max_tokens, sampling.stop, sampling.top_k) == (9, ("END",), 3)
 
@@ -137,7 +142,7 @@ async def test_a_message_in_events() -> None:
     _, text = await post(Port(script), "/v1/messages", {**ASK, "stream": True})
     got = named(text)
     assert [name for name, _ in got] == [
-        "message_start", "content_block_start", "ping", *["content_block_delta"] * 3, "content_block_stop",
+        "message_start", "ping", "content_block_start", *["content_block_delta"] * 3, "content_block_stop",
         "message_delta", "message_stop",
     ]  # fmt: skip
     assert "".join(data["delta"]["text"] for name, data in got if name == "content_block_delta") == "It runs [1]."
@@ -148,9 +153,10 @@ async def test_a_message_in_events() -> None:
     ("more", "parameter"),
     [
         ({"max_tokens": None}, "max_tokens"),
-        ({"tools": [{"name": "f", "input_schema": {}}]}, "tools"),
-        ({"thinking": {"type": "enabled", "budget_tokens": 9}}, "thinking"),
-        ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, "messages[0].content"),
+        ({"tools": [{"name": "web_search", "type": "web_search_20250305"}]}, "tools"),
+        ({"tool_choice": {"type": "any"}}, "tool_choice"),
+        ({"thinking": {"type": "forced"}}, "thinking"),
+        ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, "messages[0]"),
     ],
 )
 async def test_messages_refuse_by_name_in_their_own_form(more: dict[str, Any], parameter: str) -> None:
@@ -228,7 +234,7 @@ async def test_several_choices_draw_with_seeds_of_their_own(stream: bool) -> Non
         texts = [choice["message"]["content"] for choice in got["choices"]]
     assert texts == ["It runs [1]."] * 3
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (7, 9)
-    assert [call[1][1].seed for call in port.session.calls] == [5, 6, 7]
+    assert [call[1].sampling.seed for call in port.session.calls] == [5, 6, 7]
 
 
 async def test_one_failed_choice_is_an_error_of_its_own_kind() -> None:
@@ -247,7 +253,7 @@ async def test_scores_of_tokens() -> None:
     assert (first["token"], first["logprob"], first["bytes"]) == ("It", -0.5, [73, 116])
     assert [each["bytes"] for each in first["top_logprobs"]] == [[73, 116], [226, 130]]
     assert second["top_logprobs"] == []
-    assert port.session.calls[0][1][1].top_logprobs == 2
+    assert port.session.calls[0][1].sampling.top_logprobs == 2
     _, text = await post(port, "/v1/chat/completions", {**body, "stream": True})
     told = [frame["choices"][0]["logprobs"] for frame in frames(text)[:-1]]
     assert [len(each["content"]) for each in told if each] == [1, 1]
@@ -261,7 +267,7 @@ async def test_biases_and_json() -> None:
     _, got = await post(
         port, "/v1/chat/completions", {**ASK, "model": "impetus", "logit_bias": {"7": -100}, "response_format": wanted}
     )
-    sampling = port.session.calls[0][1][1]
+    sampling = port.session.calls[0][1].sampling
     assert (sampling.logit_bias, json.loads(sampling.grammar.text)) == (((7, -100.0),), schema)
     assert got["choices"][0]["message"]["content"] == "It runs [1]."  # no list of sources behind JSON
 
@@ -279,5 +285,5 @@ async def test_a_workspace_of_its_own() -> None:
     port = Port()
     await port.session.open_root(ROOT)
     await post(port, "/v1/chat/completions", {**ASK, "model": "impetus/project"})
-    assert port.session.calls[0][1][2:] == (True, (ROOT,))
+    assert port.session.calls[0][1].grounding == Grounding(roots=(ROOT,))
     await refusal(port, "/v1/chat/completions", {**ASK, "model": "impetus/other"}, 404)

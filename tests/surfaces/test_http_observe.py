@@ -17,8 +17,11 @@ from tests.support.http import Port
 from tests.support.scripted_session import Script
 
 from impetus.daemon.log import JsonFormatter
+from impetus.domain.canary import Verdict
+from impetus.domain.hardware import Conditions, Cores, Hardware
 from impetus.domain.types import End, FinishReason, Piece, Usage
 from impetus.request_id import request_id
+from impetus.services.dispatcher import BackendState
 from impetus.web.metrics import Metrics
 from impetus.web.tracing import asked_for
 
@@ -64,6 +67,26 @@ async def test_hardware() -> None:
         info = (await client.get("/api/hardware/info")).json()
     assert info["memory"]["total_bytes"] >= info["memory"]["available_bytes"] > 0
     assert info["cores"]["logical"] >= 1
+    assert info["embedding_backends"] == []
+
+
+async def test_hardware_of_a_mac_and_where_embeddings_are_computed() -> None:
+    mac = Hardware("Darwin", "26.1", "25B78", "Apple M4 Max", (Cores("Performance", 12), Cores("Efficiency", 4)), 40)
+    backends = [
+        BackendState("Neural Engine", "failed", "it is slow", Verdict("it is slow", 1.0, 0.98, 0.01, 0.002)),
+        BackendState("GPU", "in use"),
+    ]
+    script = Script(machine=(mac, Conditions(on_battery=True, charge=40, pressure="heavy")), backends=backends)
+    async with Port(script, role="readonly").client() as client:
+        info = (await client.get("/api/hardware/info")).json()
+    assert (info["processor"], info["family"], info["neural_engine"]) == ("Apple M4 Max", "M4", True)
+    assert (info["system_version"], info["system_build"], info["cores"]["gpu"]) == ("26.1", "25B78", 40)
+    assert info["cores"]["kinds"] == [{"kind": "Performance", "count": 12}, {"kind": "Efficiency", "count": 4}]
+    assert (info["on_battery"], info["thermal_pressure"]) == (True, "heavy")
+    assert info["strain"] == "on battery, 40 % left"
+    engine, gpu = info["embedding_backends"]
+    assert (engine["state"], engine["reason"], engine["canary"]["placed"]) == ("failed", "it is slow", 0.98)
+    assert gpu == {"name": "GPU", "state": "in use", "reason": None, "canary": None}
 
 
 async def test_one_request_keeps_its_id(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,31 +1,20 @@
 """The port on a real socket: clients that leave, the port that closes, and the OpenAI client as it is."""
 
 import asyncio
-import json
+import socket
 from typing import Any
 
 import openai
 import pytest
-from tests.support.http import Port
+from tests.support.http import Port, send
 from tests.support.scripted_session import Script, answer
 
 from impetus import errors
 from impetus.domain.types import End, FinishReason, Piece, Usage
+from impetus.web.port import bind
 
 #: Fails a test that would hang; nothing waits for it to pass.
 DEADLINE = 20
-
-
-async def send(url: str, port: Port, body: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
-    payload = json.dumps(body).encode()
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {port.key}\r\nContent-Length: {len(payload)}\r\n\r\n"
-    )
-    writer.write(head.encode() + payload)
-    await writer.drain()
-    return reader, writer
 
 
 def openai_client(url: str, key: str, max_retries: int = 0) -> openai.AsyncOpenAI:
@@ -38,7 +27,7 @@ async def test_the_model_stops_when_the_client_leaves(stream: bool, stall_after:
     port = Port(Script(stall_after=stall_after))
     body = {"model": "impetus-plain", "stream": stream, "messages": [{"role": "user", "content": "go"}]}
     async with asyncio.timeout(DEADLINE), port.served() as url:
-        reader, writer = await send(url, port, body)
+        reader, writer = await send(url, port.key, "/v1/chat/completions", body)
         if stream and stall_after:
             assert b'"content":"It"' in await reader.readuntil(b'"content":"It"')
         await port.session.stalled.wait()
@@ -52,7 +41,7 @@ async def test_an_answer_under_way_ends_when_the_port_closes() -> None:
     body = {"model": "impetus-plain", "messages": [{"role": "user", "content": "go"}]}
     async with asyncio.timeout(DEADLINE):
         async with port.served() as url:
-            _, writer = await send(url, port, body)
+            _, writer = await send(url, port.key, "/v1/chat/completions", body)
             await port.session.stalled.wait()
         assert port.session.ended.is_set()
         writer.close()
@@ -126,3 +115,13 @@ async def test_the_openai_client_reads_responses_and_choices() -> None:
     assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == "It runs."
     assert events[-1].type == "response.completed" and events[-1].response.output_text == "It runs."
     assert [choice.message.content for choice in chosen.choices] == ["It runs."] * 2
+
+
+async def test_answers_on_a_kept_connection_do_not_wait_for_an_acknowledgement() -> None:
+    port = Port()
+    bound = bind(port.settings.http)
+    try:
+        # asyncio sets TCP_NODELAY on the connections of such a socket, and of no other.
+        assert (bound.proto, bound.type) == (socket.IPPROTO_TCP, socket.SOCK_STREAM)
+    finally:
+        bound.close()

@@ -1,5 +1,6 @@
 """The requests on a scripted session: what reaches the session, what reaches the editor, and in which form."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from impetus.domain.types import (
     Finish,
     FinishReason,
     FollowUp,
+    Indexing,
     Message,
     Outcome,
     Progress,
@@ -87,17 +89,18 @@ async def test_ask_without_a_token_answers_in_one_piece() -> None:
 
 
 async def test_ask_with_a_token_streams_and_does_not_say_it_twice() -> None:
-    events = [Sources((Source(1, HIT),)), Progress(64, 128), *answer("It runs [1]. Twice.")[1:]]
+    events = [Indexing(3, 40), Sources((Source(1, HIT),)), Progress(64, 128), *answer("It runs [1]. Twice.")[1:]]
     async with connected(scripted(events=events)) as client:
         await started(client)
         result = await client.request("impetus/ask", {"question": "what runs?", "partialResultToken": "part"})
         assert "text" not in result
         assert result["cited"] == [1]
         values = client.progress("part")
-        assert [value["kind"] for value in values[:2]] == ["sources", "progress"]
-        assert values[0]["sources"] == result["sources"]
-        assert values[1] == {"kind": "progress", "done": 64, "total": 128}
-        deltas = values[2:]
+        assert [value["kind"] for value in values[:3]] == ["indexing", "sources", "progress"]
+        assert values[0] == {"kind": "indexing", "done": 3, "total": 40}
+        assert values[1]["sources"] == result["sources"]
+        assert values[2] == {"kind": "progress", "done": 64, "total": 128}
+        deltas = values[3:]
         assert {value["kind"] for value in deltas} == {"delta"}
         assert "".join(value["text"] for value in deltas) == "It runs [1]. Twice."
         assert len(deltas) < 4  # words that come at once go out together
@@ -584,7 +587,10 @@ async def test_code_actions_are_commands_that_work() -> None:
             told = {"command": action["command"]["command"], "arguments": action["command"]["arguments"]}
             assert (await client.request("workspace/executeCommand", told))["text"] == "It runs [1]."
         (question,) = host.current.told("ask")
-        assert question.selection == host.current.told("explain")[0]
+        explained = host.current.told("explain")[0]
+        # Whether the document is saved is found out meanwhile.
+        document = replace(question.selection.document, dirty=explained.document.dirty)
+        assert replace(question.selection, document=document) == explained
         await client.leave()
 
 
@@ -607,4 +613,27 @@ async def test_when_code_actions_are_offered(where: Any, context: dict[str, Any]
         assert [action["kind"] for action in await client.request("textDocument/codeAction", params)] == kinds
         params["textDocument"] = {"uri": "file:///nobody"}
         assert await client.request("textDocument/codeAction", params) == []
+        await client.leave()
+
+
+async def test_where_the_cursor_stays_the_completion_model_gets_ready() -> None:
+    host = scripted()
+    async with connected(host) as client:
+        await started(client)
+        params = {"textDocument": {"uri": URI}, "range": span((3, 4), (3, 4)), "context": {"diagnostics": []}}
+        await client.request("textDocument/codeAction", {**params, "context": {"diagnostics": [], "triggerKind": 1}})
+        assert [call for call in host.sessions[0].calls if call[0] == "rest"] == []
+        await client.request("textDocument/codeAction", {**params, "context": {"diagnostics": [], "triggerKind": 2}})
+        ((_, (cursor,)),) = [call for call in host.sessions[0].calls if call[0] == "rest"]
+        assert cursor.document.text[cursor.offset :].startswith("start()")
+        await client.leave()
+
+
+@pytest.mark.parametrize(("capabilities", "loads"), [({"textDocument": {"inlineCompletion": {}}}, True), ({}, False)])
+async def test_an_editor_that_shows_completions_has_the_model_loaded(capabilities: dict[str, Any], loads: bool) -> None:
+    host = scripted()
+    async with connected(host) as client:
+        await started(client, capabilities)
+        await client.barrier()
+        assert (("load_completion", ()) in host.sessions[0].calls) is loads
         await client.leave()

@@ -48,6 +48,22 @@ def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
     assert int(out[1]) == len(list((REPOSITORY / "grammars").glob("*/language.toml")))
 
 
+def test_without_its_grammars_it_says_so(installed: Path, tmp_path: Path) -> None:
+    """Code is then indexed as plain text, which nothing else would tell."""
+    grammars = installed / "impetus" / "grammars"
+    away = grammars.rename(installed / "away")
+    environment = {**os.environ, "PYTHONPATH": str(installed), "IMPETUS_HOME": str(tmp_path)}
+    code = (
+        "import asyncio; from impetus.app import create_engine; from impetus.config import Settings;"
+        "print([problem.subject for problem in asyncio.run(create_engine(Settings())).status().problems])"
+    )
+    try:
+        said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
+    finally:
+        away.rename(grammars)
+    assert "'grammars'" in said
+
+
 def test_index_search_and_complete(installed: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

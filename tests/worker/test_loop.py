@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.fakes import FakeEmbedder, FakeTextModel
+from tests.support.fakes import FakeEmbedder
+from tests.support.text_model import FakeTextModel
 
 from impetus.domain.types import End, Piece, Prefill, Priority, Sampling, TextPrompt
 from impetus.errors import ContextOverflow, InsufficientMemory, ModelError, NotFound
 from impetus.worker import messages
 from impetus.worker.loop import EMBED_BATCH, Loop
-from impetus.worker.messages import Cancel, Count, Done, Embed, Embedded, Failed, Held, Load, Stop, Unload, Working
+from impetus.worker.messages import Cancel, Done, Embed, Embedded, Failed, Held, Load, Stop, Unload, Working
 from impetus.worker.residency import SCARCE_BYTES, Machine
 
 GB = 1 << 30
@@ -42,7 +43,7 @@ class World:
         self.loads.append(str(folder))
         if self.failing is not None:
             raise self.failing
-        model = self.models[str(folder)] = FakeTextModel(self.actions, nbytes=GB)
+        model = self.models[str(folder)] = FakeTextModel(actions=self.actions, context_length=64, chunk=1, nbytes=GB)
         return model
 
     def embedder(self, name: str) -> FakeEmbedder:
@@ -125,11 +126,11 @@ def test_what_is_cancelled_before_its_turn_is_not_even_begun() -> None:
 
 def test_an_error_reaches_its_own_sequence_only() -> None:
     world = World()
-    world.run(start(1, "too long " * 100), Count(2, "/m/a", "one two three"), start(3, "| fine last"))
+    world.run(start(1, "too long " * 100), Load(2, "/m/a"), start(3, "| fine last"))
     error = world.error(1)
     assert isinstance(error, ContextOverflow)
     assert error.limit == 64
-    assert world.told(2) == [Done(2, 3)]
+    assert world.told(2) == [Done(2)]
     assert [item.step.text for item in world.told(3)[:-1]] == ["fine ", "last "]
 
 
@@ -222,7 +223,7 @@ def test_what_does_not_fit_is_refused_with_both_figures_and_loads_nothing() -> N
 def test_the_least_recently_used_idle_model_makes_room() -> None:
     world = World(limit=2 * GB, needed=GB)
     world.actions["next"] = lambda: world.put(start(9, "| last", Priority.INDEX, "/m/c"))
-    world.run(Load(1, "/m/a"), Load(2, "/m/b"), start(3, "| next", model="/m/a"))
+    world.run(Load(1, "/m/a"), Load(2, "/m/b"), start(3, "| next x", model="/m/a"))
     assert world.loads == ["/m/a", "/m/b", "/m/c"]
     assert world.models["/m/b"].closed
     states = [set(item.models) for item in world.sent if isinstance(item, Held)]
@@ -254,7 +255,7 @@ def test_scarce_memory_halves_caches_and_then_lets_idle_models_go() -> None:
 
     def scarce() -> None:
         world.available, world.now = SCARCE_BYTES - 1, world.now + 10
-        world.models["/m/a"].nbytes += 400  # its caches have grown
+        world.models["/m/a"].weights += 400  # its caches have grown
 
     def still() -> None:
         world.now += 10

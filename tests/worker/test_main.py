@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from tests.support.worker import COMMAND
 
-from impetus.worker import messages
-from impetus.worker.messages import Count, Done, Ping, Pong, Stop, ToEngine
+from impetus.worker import frames, messages
+from impetus.worker.messages import Done, Load, Ping, Pong, Stop, ToEngine
 
 
 @contextmanager
@@ -32,19 +32,19 @@ def worker() -> "Iterator[tuple[socket.socket, subprocess.Popen[str]]]":
 
 
 def receive(end: socket.socket) -> ToEngine:
-    head = end.recv(messages.HEAD_BYTES, socket.MSG_WAITALL)
-    return messages.for_engine(end.recv(messages.length(head), socket.MSG_WAITALL))
+    head = end.recv(frames.HEAD_BYTES, socket.MSG_WAITALL)
+    return messages.for_engine(end.recv(frames.length(head), socket.MSG_WAITALL))
 
 
 def test_it_answers_and_ends_when_asked_to() -> None:
     with worker() as (end, process):
-        end.sendall(messages.encode(Ping()))
+        end.sendall(frames.encode(Ping()))
         assert receive(end) == Pong("", 0.0)
-        end.sendall(messages.encode(Count(7, "/models/a", "one two")))
+        end.sendall(frames.encode(Load(7, "/models/a")))
         while not isinstance(answer := receive(end), Done):
             pass
-        assert answer == Done(7, 2)
-        end.sendall(messages.encode(Stop()))
+        assert answer == Done(7)
+        end.sendall(frames.encode(Stop()))
         assert process.wait(timeout=10) == 0
 
 

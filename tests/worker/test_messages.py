@@ -5,6 +5,7 @@ import pytest
 
 from impetus.domain.ports import Counters, HeldModel
 from impetus.domain.types import (
+    CallPart,
     ChatPrompt,
     ContextFile,
     End,
@@ -19,18 +20,22 @@ from impetus.domain.types import (
     Sampling,
     Step,
     TextPrompt,
+    Thought,
+    Tool,
+    ToolCall,
+    ToolUse,
     Usage,
 )
 from impetus.errors import BadRequest, Busy, ContextOverflow, ImpetusError, InsufficientMemory, ModelUnavailable
-from impetus.worker import messages
+from impetus.worker import frames, messages
 
 
-def bodies(frames: bytes) -> list[bytes]:
+def bodies(data: bytes) -> list[bytes]:
     found = []
-    while frames:
-        end = messages.HEAD_BYTES + messages.length(frames[: messages.HEAD_BYTES])
-        found.append(frames[messages.HEAD_BYTES : end])
-        frames = frames[end:]
+    while data:
+        end = frames.HEAD_BYTES + frames.length(data[: frames.HEAD_BYTES])
+        found.append(data[frames.HEAD_BYTES : end])
+        data = data[end:]
     return found
 
 
@@ -38,6 +43,14 @@ def bodies(frames: bytes) -> list[bytes]:
     "prompt",
     [
         ChatPrompt((Message(Role.SYSTEM, "be brief"), Message(Role.USER, "höflich, 漢字, 🎈"))),
+        ChatPrompt(
+            (
+                Message(Role.ASSISTANT, "", (ToolCall("c", "look", "{}"),), reasoning="hm"),
+                Message(Role.TOOL, "a wall", tool_call_id="c"),
+            ),
+            ToolUse((Tool("look", "At a place"),), "named", "look", parallel=False),
+            "high",
+        ),
         TextPrompt(""),
         InfillPrompt("before", "after", "a.py", (ContextFile("b.py", "x"),)),
     ],
@@ -45,17 +58,25 @@ def bodies(frames: bytes) -> list[bytes]:
 def test_prompts(prompt: Prompt) -> None:
     sampling = Sampling(max_tokens=3, temperature=0.0, seed=2**60, stop=("\n\n", "END"))
     sent = messages.start(7, "/models/a", prompt, sampling, Priority.TYPING)
-    (body,) = bodies(messages.encode(sent))
+    (body,) = bodies(frames.encode(sent))
     received = messages.for_worker(body)
     assert isinstance(received, messages.Start)
     assert (received.prompt.prompt, received.sampling, received.priority) == (prompt, sampling, Priority.TYPING)
 
 
 @pytest.mark.parametrize(
-    "step", [Prefill(3, 9), Piece("", None), Piece("é", -0.25), End(FinishReason.LENGTH, Usage(1, 2, 3))]
+    "step",
+    [
+        Prefill(3, 9),
+        Thought("hm"),
+        Piece("", None),
+        Piece("é", -0.25),
+        CallPart(1, '{"at"', "c", "look"),
+        End(FinishReason.LENGTH, Usage(1, 2, 3)),
+    ],
 )
 def test_steps(step: Step) -> None:
-    (body,) = bodies(messages.encode(messages.stepped(4, step)))
+    (body,) = bodies(frames.encode(messages.stepped(4, step)))
     received = messages.for_engine(body)
     assert isinstance(received, messages.Stepped)
     assert (received.number, received.step) == (4, step)
@@ -72,7 +93,7 @@ def test_steps(step: Step) -> None:
     ],
 )
 def test_errors(error: ImpetusError) -> None:
-    (body,) = bodies(messages.encode(messages.failed(1, error)))
+    (body,) = bodies(frames.encode(messages.failed(1, error)))
     received = messages.for_engine(body)
     assert isinstance(received, messages.Failed)
     again = messages.error_of(received)
@@ -82,7 +103,7 @@ def test_errors(error: ImpetusError) -> None:
 def test_several_messages_are_several_frames() -> None:
     held = messages.Held({"/m": HeldModel("ready", "fine", 12, Counters(1, 2, 3))})
     sent = [held, messages.Working("/m"), messages.Embedded(3, 2, b"\0" * 8)]
-    assert [messages.for_engine(body) for body in bodies(messages.encode(*sent))] == sent
+    assert [messages.for_engine(body) for body in bodies(frames.encode(*sent))] == sent
 
 
 @pytest.mark.parametrize("body", [b"", b"junk", msgspec.msgpack.encode({"type": "Start", "number": "seven"})])

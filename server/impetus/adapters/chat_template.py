@@ -4,17 +4,19 @@ only when somebody chats with a local model."""
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from impetus.errors import BadRequest
 
-Turn = Mapping[str, str]
+Turn = Mapping[str, Any]
 
 
-def render(template: str, messages: Sequence[Turn], names: Mapping[str, str]) -> str:
-    """The prompt for `messages` (role and content). `names` are the special tokens a template may ask for.
+def render(template: str, messages: Sequence[Turn], names: Mapping[str, Any]) -> str:
+    """The prompt for `messages` (role, content, perhaps tool calls). `names` are what a template may ask for beside
+    them: special tokens, tools, whether to think.
 
     Families that know no system role refuse it: its text then leads the first message of the person. Raises BadRequest
     when the template refuses the messages all the same.
@@ -29,22 +31,22 @@ def render(template: str, messages: Sequence[Turn], names: Mapping[str, str]) ->
         raise BadRequest(f"The model's chat template refuses these messages: {error}", parameter="messages") from error
 
 
-def _render(template: str, messages: Sequence[Turn], names: Mapping[str, str]) -> str:
+def _render(template: str, messages: Sequence[Turn], names: Mapping[str, Any]) -> str:
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
 
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
-    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment.from_string(template).render(
-        messages=messages,
-        add_generation_prompt=True,
-        enable_thinking=False,  # a small local model's hidden reasoning costs more waiting than it gains
-        **names,
-    )
+    return environment.from_string(template).render(messages=messages, add_generation_prompt=True, **names)
+
+
+def _to_json(value: Any, indent: int | None = None, **_: Any) -> str:
+    """Jinja's own escapes for HTML, which no model was trained on."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _without_system(messages: Sequence[Turn]) -> list[Turn]:

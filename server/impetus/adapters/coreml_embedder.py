@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from impetus.adapters import coreml_builder
+from impetus.adapters import coreml_build, coreml_builder
 from impetus.adapters.coreml_builder import BUCKETS, Precision
 from impetus.adapters.encoder_folder import EncoderFolder
 from impetus.adapters.local_embedder import Backend, Encode
 from impetus.domain.ports import Vectors
-from impetus.errors import ModelError, ModelUnavailable
+from impetus.errors import BadVectors, ModelError, ModelUnavailable
 
 #: Inputs of a function to its output, (1, width).
 Predict = Callable[[Mapping[str, Any]], Any]
@@ -38,11 +38,11 @@ def backend(
         if load is None and sys.platform != "darwin":
             raise ModelUnavailable("The Neural Engine needs macOS; set embedding.compute to `cpu`")
         encoder = folder.load()
-        package = cache / f"{folder.id}-{precision}.mlpackage"
+        package = _package(cache, folder.id, precision)
         if not package.exists():
             part = package.with_name(f"part-{package.name}")
             shutil.rmtree(part, ignore_errors=True)
-            coreml_builder.build(encoder, folder.pooling, part, buckets=buckets, precision=precision)
+            coreml_build.build_apart(folder.folder, part, precision, buckets)
             part.rename(package)
         functions: dict[int, Predict] = {}
 
@@ -60,18 +60,49 @@ def backend(
     return prepare
 
 
+def placed(cache: Path, id: str, *, precision: Precision = "float16") -> dict[str, float]:
+    """Function → share of its operations that Core ML places on the Neural Engine, of a package that was used already.
+
+    Raises ModelError. macOS only.
+    """
+    import coremltools as ct
+    from coremltools.models.compute_device import MLNeuralEngineComputeDevice
+    from coremltools.models.compute_plan import MLComputePlan
+
+    compiled = _compiled(_package(cache, id, precision))
+    try:
+        plan = MLComputePlan.load_from_path(path=str(compiled), compute_units=ct.ComputeUnit.CPU_AND_NE)
+        shares = {}
+        for name, function in plan.model_structure.program.functions.items():
+            usages = map(plan.get_compute_device_usage_for_mlprogram_operation, function.block.operations)
+            devices = [usage.preferred_compute_device for usage in usages if usage is not None]  # constants have none
+            on_engine = sum(isinstance(device, MLNeuralEngineComputeDevice) for device in devices)
+            shares[name] = on_engine / len(devices)
+        return shares
+    except Exception as error:  # Core ML raises RuntimeError and bare Exception
+        raise ModelError(f"Core ML does not say where {compiled.name} runs ({error})") from error
+
+
+def _package(cache: Path, id: str, precision: Precision) -> Path:
+    return cache / f"{id}-{precision}.mlpackage"
+
+
+def _compiled(package: Path) -> Path:
+    return package.with_suffix(f".{_system()}.mlmodelc")
+
+
 def _unit(vectors: Vectors) -> Vectors:
     """In float32 on the host: squares of a float16 vector may overflow."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not (lengths > 0).all():
-        raise ModelError("The Neural Engine gave vectors that are zero or not finite; set embedding.compute to `cpu`")
+        raise BadVectors("The Neural Engine gave vectors that are zero or not finite; set embedding.compute to `cpu`")
     return np.asarray(vectors / lengths, np.float32)
 
 
 def _load(package: Path, function: str) -> Predict:
     import coremltools as ct
 
-    compiled = package.with_suffix(f".{_system()}.mlmodelc")
+    compiled = _compiled(package)
     try:
         if not compiled.exists():
             part = compiled.with_name(f"part-{compiled.name}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from impetus.adapters.ignore import narrow, widen
 from impetus.adapters.rules import MARKERS, VERSION_CONTROL, Folder, Surroundings, Verdict, markers_of, surroundings
 from impetus.config import IndexSettings
-from impetus.domain import content
+from impetus.domain import content, notebooks
 from impetus.domain.secrets import is_secret_file
 from impetus.domain.types import Problem, ScanReport, SkippedFile
 from impetus.errors import NotFound
@@ -86,26 +86,28 @@ class Disk:
         return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, root: Path, path: str) -> bytes:
-        """The bytes of one file of `root`; links are not followed. Raises NotFound."""
-        parent, name = os.path.split(f"{root}/{path}")
+        """The bytes of one file of `root`, of a notebook its Markdown; links are not followed. Raises NotFound."""
+        limit = self._settings.max_file_size
         try:
-            folder = os.path.realpath(parent)
-            if not f"{folder}/".startswith(os.path.realpath(root).rstrip("/") + "/") or name in ("", ".", ".."):
-                raise NotFound(f"{path} lies outside of {root} and is not read")
-            descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
                     raise NotFound(f"{path} is not a regular file and is not read")
-                with open(descriptor, "rb", closefd=False) as file:
-                    data = file.read(self._settings.max_file_size + 1)
+                if not _lies_in(root, f"{root}/{path}", descriptor):
+                    raise NotFound(f"{path} lies outside of {root} and is not read")
+                data = b""
+                if status.st_size <= limit:
+                    with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                        data = file.readall()
             finally:
                 os.close(descriptor)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise NotFound(f"{path} cannot be read: {reason}") from error
-        if len(data) > self._settings.max_file_size:
+        if max(status.st_size, len(data)) > limit:
             raise NotFound(f"{path} is {self._too_large()} and is not read; index.max_file_size sets the limit")
-        return data
+        return notebooks.view(data) if path.endswith(notebooks.ENDING) else data
 
     def reject(self, path: str, data: bytes) -> str | None:
         """Why the content is left out, or None."""
@@ -234,3 +236,12 @@ def _link_reason(real_root: str, path: str) -> str:
     if not os.path.lexists(target):
         return "symbolic link to nothing"
     return f"symbolic link; only its target {os.path.relpath(target, real_root)} counts"
+
+
+def _lies_in(root: Path, place: str, descriptor: int) -> bool:
+    """Whether the file that was opened at `place` is inside `root`, whatever folders on the way are links to."""
+    try:
+        real = str(Path(f"/proc/self/fd/{descriptor}").readlink())  # one call; `realpath` asks for each folder
+    except OSError:
+        real = os.path.realpath(place)
+    return real == place or real.startswith(os.path.realpath(root).rstrip("/") + "/")

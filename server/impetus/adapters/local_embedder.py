@@ -13,7 +13,7 @@ import numpy as np
 from impetus.adapters import numpy_encoder
 from impetus.adapters.encoder_folder import EncoderFolder, Tokens
 from impetus.domain.ports import Vectors
-from impetus.domain.prefixes import AUTO
+from impetus.domain.prefixes import AUTO, Prefixes
 
 #: Rows of token ids to unit vectors, (rows, width) float32.
 Encode = Callable[[Sequence[Sequence[int]]], Vectors]
@@ -44,6 +44,10 @@ class LocalEmbedder:
     @property
     def dimensions(self) -> int:
         return self._folder.dimensions
+
+    @property
+    def prefixes(self) -> Prefixes:
+        return self._folder.prefixes
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         prefix = self._folder.prefixes.document

@@ -51,11 +51,12 @@ class Shared:
 class Lane:
     """With `moves`, sequences take caches out of the prefix cache instead of copying them (see PrefixCache.take)."""
 
-    def __init__(self, shared: Shared, *, moves: bool) -> None:
+    def __init__(self, shared: Shared, *, moves: bool, chunk: int = PREFILL_CHUNK) -> None:
         self._network = shared.network
         self._prefixes = shared.prefixes
         self._counters = shared.counters
         self._moves = moves
+        self._chunk = chunk  # tokens of prompts in one step
         self._reading: list[Sequence] = []  # oldest first
         self._batches: list[Batch] = []  # one, but for models whose caches cannot be merged
         self._failed: ModelError | None = None
@@ -115,8 +116,8 @@ class Lane:
         self._chunks += 1
         shortest = min(self._reading, key=self._left)
         chosen = self._reading[0] if self._chunks % OLDEST_EVERY == 0 else shortest
-        end = self._counters.prefill_tokens + PREFILL_CHUNK
-        steps = self._guarded([chosen], partial(self._read, chosen, PREFILL_CHUNK))
+        end = self._counters.prefill_tokens + self._chunk
+        steps = self._guarded([chosen], partial(self._read, chosen, self._chunk))
         for _ in range(1, MOST_PROMPTS):
             if not self._reading or self._rows >= MOST_ROWS:
                 break

@@ -8,13 +8,19 @@ half-precision arithmetic is many times slower there. Pinned to mlx-lm 0.32.2, w
 import importlib
 import importlib.util
 import json
+import logging
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
-from impetus.adapters import blas
+from impetus.adapters import blas, lora
 from impetus.errors import ModelError, ModelUnavailable
+
+log = logging.getLogger(__name__)
+
+#: Values that share a scale in a quantized cache; what MLX has, the coarsest first.
+_GROUPS = (64, 32)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -47,8 +53,8 @@ def context_length(config: dict[str, Any]) -> int:
     return 4096
 
 
-def load_network(folder: Path, config: dict[str, Any]) -> Any:
-    """The model, ready to call. Raises ModelError with what to do."""
+def load_network(folder: Path, config: dict[str, Any], *, adapter: Path | None = None) -> Any:
+    """The model, ready to call, with the layers of a LoRA adapter. Raises ModelError with what to do."""
     prepare()
     try:
         import mlx.core as mx
@@ -62,12 +68,34 @@ def load_network(folder: Path, config: dict[str, Any]) -> Any:
         mx.disable_compile()  # it would call a C++ compiler at run time, seconds per kernel
     try:
         model = _load_plain(folder, config, on_cpu) if _is_plain(folder, config) else _load_any(folder, on_cpu)
+        if adapter is not None:
+            lora.apply(model, adapter)
         mx.eval(model.parameters())
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ModelError(
-            f"The model in {folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"
+            f"The model in {adapter or folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"
         ) from error
     return model
+
+
+def quantize_caches(network: Any, bits: int) -> None:
+    """Let mlx-lm's `network` keep keys and values with so many bits: less memory for long prompts, and sequences are
+    decoded one by one, because such caches cannot be merged. Models with caches of other kinds keep theirs.
+    """
+    import mlx.core as mx
+    from mlx_lm.models.cache import KVCache, QuantizedKVCache, make_prompt_cache
+
+    caches = make_prompt_cache(network)
+    if any(type(cache) is not KVCache for cache in caches):
+        log.warning("models.cache_bits has no effect: this model keeps more than keys and values")
+        return
+    network(mx.array([[0]]), cache=caches)
+    widths = [array.shape[-1] for cache in caches for array in (cache.keys, cache.values)]
+    group = next((size for size in _GROUPS if all(width % size == 0 for width in widths)), None)
+    if group is None:
+        log.warning("models.cache_bits has no effect: the heads of this model are too narrow")
+        return
+    network.make_cache = lambda: [QuantizedKVCache(group, bits) for _ in caches]
 
 
 def _wire() -> None:

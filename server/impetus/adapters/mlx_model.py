@@ -6,7 +6,7 @@ Importing this module imports no MLX: `load_model` does, after what has to come 
 import sys
 from pathlib import Path
 
-from impetus.adapters import mlx_loader
+from impetus.adapters import lora, mlx_loader
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
 from impetus.domain.ports import TextModel
 
@@ -14,11 +14,16 @@ from impetus.domain.ports import TextModel
 PREFIX_BYTES = 1 << 30
 
 
-def load_model(folder: Path, *, prefix_bytes: int = PREFIX_BYTES) -> TextModel:
-    """The model in memory, on the thread that will use it. Raises ModelError with what to do."""
-    config = mlx_loader.read_config(folder)
-    tokenizer = ModelTokenizer(folder, config)
-    network = mlx_loader.load_network(folder, config)
+def load_model(folder: Path, *, prefix_bytes: int = PREFIX_BYTES, cache_bits: int = 0) -> TextModel:
+    """The model in memory, on the thread that will use it. With `cache_bits`, 4 or 8, keys and values of what was read
+    are kept with so many bits. Raises ModelError with what to do.
+    """
+    base = lora.base_of(folder)
+    config = mlx_loader.read_config(base)
+    tokenizer = ModelTokenizer(base, config)
+    network = mlx_loader.load_network(base, config, adapter=folder if base != folder else None)
+    if cache_bits:
+        mlx_loader.quantize_caches(network, cache_bits)
 
     from impetus.adapters.mlx_text_model import MlxTextModel
 

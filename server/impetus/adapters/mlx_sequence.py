@@ -6,6 +6,7 @@ import numpy as np
 
 from impetus.adapters.mlx_sampler import Draw, Sampler
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
+from impetus.domain.answer_parts import AnswerForm, AnswerReader
 from impetus.domain.stops import StopFilter
 from impetus.domain.types import End, FinishReason, Piece, Sampling, Step, TokenScore, Usage
 
@@ -25,6 +26,7 @@ class Sequence:
         tokenizer: ModelTokenizer,
         ends: frozenset[int],
         room: int,
+        form: AnswerForm,
     ) -> None:
         self.number = number
         self.sampler = sampler
@@ -42,6 +44,7 @@ class Sequence:
         self._tokenizer = tokenizer
         self._decoder = tokenizer.decoder()
         self._stops = StopFilter(sampling.stop)
+        self._reader = AnswerReader(form)
 
     @property
     def generated(self) -> int:
@@ -60,21 +63,32 @@ class Sequence:
             grammar.accept(draw.token)
         if draw.token in self._ends:
             return self._end(FinishReason.STOP)
-        text = self._stops.feed(self._decoder.add(draw.token))
-        piece = Piece(text, draw.logprob, self._scores(draw))
-        if self._stops.stopped:
-            return [*([piece] if text else []), *self._end(FinishReason.STOP)]
-        if grammar is not None and grammar.complete:
-            return [piece, *self._end(FinishReason.STOP)]
+        given: list[Step] = []
+        for part in self._reader.feed(self._decoder.add(draw.token)):
+            if not isinstance(part, str):
+                given.append(part)
+                continue
+            text = self._stops.feed(part)
+            if text or not self._stops.stopped:
+                given.append(Piece(text, draw.logprob, self._scores(draw)))
+        if self._stops.stopped or self._reader.done or (grammar is not None and grammar.complete):
+            return given + self._end(FinishReason.STOP)
         if self.generated >= self._room:
-            return [piece, *self._end(FinishReason.LENGTH)]
-        return [piece]
+            return given + self._end(FinishReason.LENGTH)
+        return given
 
     def _end(self, reason: FinishReason) -> list[Step]:
         self.ended = True
-        rest = self._stops.finish()
-        usage = Usage(self.prompt_length, self.generated, self.reused)
-        return [*([Piece(rest)] if rest else []), End(reason, usage)]
+        given: list[Step] = [
+            Piece(self._stops.feed(part)) if isinstance(part, str) else part for part in self._reader.finish()
+        ]
+        given.append(Piece(self._stops.finish()))
+        if reason is FinishReason.STOP and self._reader.called:
+            reason = FinishReason.TOOL_CALLS
+        return [
+            *(step for step in given if step != Piece("")),
+            End(reason, Usage(self.prompt_length, self.generated, self.reused)),
+        ]
 
     def _scores(self, draw: Draw) -> tuple[TokenScore, ...]:
         if not self._scored:

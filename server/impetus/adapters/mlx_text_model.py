@@ -11,11 +11,13 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from impetus.adapters.mlx_grammar import Grammar, Grammars
-from impetus.adapters.mlx_lane import Lane, Shared
+from impetus.adapters.mlx_lane import PREFILL_CHUNK, Lane, Shared
 from impetus.adapters.mlx_prefixes import PrefixCache
 from impetus.adapters.mlx_sampler import Sampler
 from impetus.adapters.mlx_sequence import Sequence
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
+from impetus.domain import tool_choice
+from impetus.domain.answer_parts import AnswerForm
 from impetus.domain.fim import Text, fit, render
 from impetus.domain.ports import Counters
 from impetus.domain.types import ChatPrompt, InfillPrompt, JsonSchema, Priority, Prompt, Sampling, Step
@@ -23,6 +25,9 @@ from impetus.errors import BadRequest, ContextOverflow, ModelError
 
 #: Tokens of the context left free beside a completion's prompt and answer.
 SPARE_TOKENS = 16
+
+#: Tokens read in one step while nobody waits: a key may come in the middle of it. A processor reads them no slower.
+BACKGROUND_CHUNK = 64
 
 
 class MlxTextModel:
@@ -40,22 +45,26 @@ class MlxTextModel:
         self.counters = Counters()
         shared = Shared(network, self._prefixes, self.counters)
         # Who types comes back for a cache within the next keystroke; a conversation may go on in several ways at once.
-        self._lanes = {priority: Lane(shared, moves=priority is Priority.TYPING) for priority in Priority}
+        self._lanes = {
+            priority: Lane(
+                shared,
+                moves=priority is Priority.TYPING,
+                chunk=BACKGROUND_CHUNK if priority is Priority.INDEX else PREFILL_CHUNK,
+            )
+            for priority in Priority
+        }
 
     @property
     def nbytes(self) -> int:
         return self._weights + self._prefixes.nbytes + sum(lane.nbytes for lane in self._lanes.values())
 
-    def count_tokens(self, text: str) -> int:
-        return len(self._tokenizer.encode(text))
-
     def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
-        tokens, ends = self._encode(prompt, sampling)
+        tokens, ends, form = self._encode(prompt, sampling)
         if len(tokens) >= self.context_length:
             raise ContextOverflow(self.context_length, len(tokens) + 1)
         room = max(1, min(sampling.max_tokens, self.context_length - len(tokens)))
-        sampler = Sampler(sampling, tokens, self._grammar(sampling.grammar, ends))
-        self._lanes[priority].add(Sequence(number, tokens, sampling, sampler, self._tokenizer, ends, room))
+        sampler = Sampler(sampling, tokens, self._grammar(_demanded(prompt) or sampling.grammar, ends))
+        self._lanes[priority].add(Sequence(number, tokens, sampling, sampler, self._tokenizer, ends, room, form))
 
     def waiting(self) -> Priority | None:
         return min((priority for priority, lane in self._lanes.items() if lane.busy), default=None)
@@ -84,12 +93,18 @@ class MlxTextModel:
             self._grammars[ends] = Grammars(self._tokenizer.to_json(), ends)
         return self._grammars[ends].start(schema)
 
-    def _encode(self, prompt: Prompt, sampling: Sampling) -> tuple[list[int], frozenset[int]]:
-        """The prompt's tokens and those that end the answer."""
+    def _encode(self, prompt: Prompt, sampling: Sampling) -> tuple[list[int], frozenset[int], AnswerForm]:
+        """The prompt's tokens, those that end the answer, and its form."""
         tokenizer = self._tokenizer
         match prompt:
-            case ChatPrompt(messages):
-                return tokenizer.encode_chat(messages), tokenizer.end_ids
+            case ChatPrompt(tool_use=use):
+                if use is not None and use.choice == "auto" and sampling.grammar is not None:
+                    raise BadRequest(
+                        "An answer that is kept to JSON cannot call tools; leave response_format or tools out",
+                        parameter="response_format",
+                    )
+                tokens, form = tokenizer.encode_chat(prompt, kept_to_grammar=sampling.grammar is not None)
+                return tokens, tokenizer.end_ids, form
             case InfillPrompt():
                 if tokenizer.fim is None:
                     raise ModelError(
@@ -98,9 +113,14 @@ class MlxTextModel:
                     )
                 room = self.context_length - min(sampling.max_tokens, self.context_length // 4) - SPARE_TOKENS
                 fitted = fit(prompt, room, lambda text: len(tokenizer.encode(text)))
-                return tokenizer.encode_parts(render(tokenizer.fim, fitted)), tokenizer.fim_end_ids()
+                return tokenizer.encode_parts(render(tokenizer.fim, fitted)), tokenizer.fim_end_ids(), AnswerForm()
             case _:
                 tokens = tokenizer.encode_parts([Text(prompt.text)])
                 if not tokens:
                     raise BadRequest("The prompt is empty; send at least one character", parameter="prompt")
-                return tokens, tokenizer.end_ids
+                return tokens, tokenizer.end_ids, AnswerForm()
+
+
+def _demanded(prompt: Prompt) -> JsonSchema | None:
+    use = prompt.tool_use if isinstance(prompt, ChatPrompt) else None
+    return tool_choice.demanded(use) if use is not None else None

@@ -6,7 +6,6 @@ that we or the model's own template mark as special become control tokens.
 
 import json
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
+from impetus.adapters import mlx_chat
+from impetus.domain.answer_parts import AnswerForm
 from impetus.domain.fim import FimFormat, Part, Special, choose
-from impetus.domain.types import Message
+from impetus.domain.types import ChatPrompt
 from impetus.errors import ModelError
 
 #: What byte-level tokenizers write for each byte (GPT-2's alphabet): printable ones as they are, the others in order
@@ -36,7 +37,6 @@ class ModelTokenizer:
             ) from error
         self._folder = folder
         self._settings = _read_json(folder / "tokenizer_config.json")
-        self._template = _chat_template(folder, self._settings)
         added = [token.content for token in self._tokenizer.get_added_tokens_decoder().values()]
         # Longest first, so that of two tokens that begin alike the whole longer one is taken apart.
         pattern = "|".join(re.escape(token) for token in sorted(added, key=len, reverse=True) if len(token) > 1)
@@ -52,6 +52,11 @@ class ModelTokenizer:
             declared=str(config.get("impetus_fim", "")),
         )
         self.end_ids = self._find_end_ids(config)
+        template = _chat_template(folder, self._settings)
+        names = {key: self._token_text(key) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
+        self._chat = (
+            mlx_chat.ChatForm(template, folder.name, self.knows, self._control, names) if template is not None else None
+        )
 
     # -- text to tokens ----------------------------------------------------------------------------------------------
 
@@ -80,26 +85,22 @@ class ModelTokenizer:
                 ids += self.encode(part.text)
         return ids if ids[:1] == self._leading else self._leading + ids
 
-    def encode_chat(self, messages: Sequence[Message]) -> list[int]:
-        """Messages in the model's own template. Raises BadRequest when the template refuses them."""
-        if self._template is None:
-            raise ModelError(
-                f"{self._folder.name} has no chat template, so it cannot answer questions; set chat.model to an "
-                "instruction-tuned model"
-            )
-        mark = f"IMPETUS{secrets.token_hex(8)}"
-        marked = [{"role": m.role.value, "content": f"{mark}N{i}E"} for i, m in enumerate(messages)]
-        from impetus.adapters import chat_template
+    def encode_chat(self, prompt: ChatPrompt, *, kept_to_grammar: bool = False) -> tuple[list[int], AnswerForm]:
+        """A conversation in the model's own template, and the form that the answer will have.
 
-        names = {key: self._token_text(key) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
-        text = chat_template.render(self._template, marked, names)
+        Raises BadRequest when the template refuses it, or for what the family has not.
+        """
+        if self._chat is None:
+            raise mlx_chat.no_template(self._folder.name)
+        self._chat.check(prompt)
+        laid = self._chat.lay_out(prompt, kept_to_grammar=kept_to_grammar)
         ids: list[int] = []
-        for i, piece in enumerate(re.split(f"{mark}N(\\d+)E", text)):
-            if i % 2:
-                ids += self.encode(messages[int(piece)].content)
-            elif piece:
-                ids += self._tokenizer.encode(piece, add_special_tokens=False).ids
-        return ids if ids[:1] == self._leading else self._leading + ids
+        for text, written in laid.pieces:
+            if not written:
+                ids += self.encode(text)
+            elif text:
+                ids += self._tokenizer.encode(text, add_special_tokens=False).ids
+        return (ids if ids[:1] == self._leading else self._leading + ids), laid.form
 
     # -- tokens to text ----------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from impetus.adapters import openai_wire, sse
+from impetus.adapters.openai_wire import Calls
 from impetus.domain.stops import StopFilter
 from impetus.domain.types import (
     ChatPrompt,
@@ -22,19 +23,25 @@ from impetus.domain.types import (
     Prompt,
     Sampling,
     Step,
+    Thought,
     Usage,
 )
-from impetus.errors import BadRequest, Busy, ModelError
+from impetus.errors import BadRequest, Busy, ContextOverflow, ImpetusError, ModelError
 
 #: Reading waits long: nothing comes while a server reads a long prompt or loads a model.
 TIMEOUT = httpx.Timeout(10.0, read=300.0)
+
+#: Somebody waits for the status.
+CHECK_TIMEOUT = httpx.Timeout(2.0)
+
+_REASONS = {"length": FinishReason.LENGTH, "tool_calls": FinishReason.TOOL_CALLS}
 
 #: More stop strings than this are refused by OpenAI's own server; all of them are applied here as well.
 MAX_STOPS = 4
 
 
 class RemoteGenerator:
-    """`setting` names the section to blame in messages. `context_length` cannot be asked for, so it is told."""
+    """`setting` names the section to blame in messages. `context_length` counts until the server tells its own."""
 
     def __init__(
         self,
@@ -71,6 +78,22 @@ class RemoteGenerator:
     def detail(self) -> str:
         return self._outcome[1]
 
+    async def check(self) -> None:
+        """Ask whether the server is there and knows the model; `state` and `context_length` say what came out."""
+        try:
+            response = await self._open().get(f"{self._base_url}/models", timeout=CHECK_TIMEOUT)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._outcome = ("failed", str(self._unreachable(error)))
+            return
+        if response.status_code >= 400:
+            # Some servers have no such list; what they are worth is seen when they are used.
+            if response.status_code in (401, 403):
+                self._outcome = ("failed", str(await self._refusal(response)))
+            return
+        entry = openai_wire.model_entry(response, self._model)
+        self._context_length = openai_wire.context_length(entry) or self._context_length
+        self._outcome = ("ready", self._base_url)
+
     async def close(self) -> None:
         """Close connections; the next request opens new ones."""
         client, self._client = self._client, None
@@ -89,11 +112,7 @@ class RemoteGenerator:
                         yield step
             self._outcome = ("ready", self._base_url)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = str(error) or type(error).__name__
-            failure = ModelError(
-                f"The model server at {self._base_url} cannot be used: {reason}; start it, or change "
-                f"{self._setting}.base_url"
-            )
+            failure = self._unreachable(error)
             self._outcome = ("failed", str(failure))
             raise failure from error
         except ModelError as error:
@@ -135,9 +154,8 @@ class RemoteGenerator:
         if sampling.stop:
             body["stop"] = list(sampling.stop[:MAX_STOPS])
         match prompt:
-            case ChatPrompt(messages):
-                body["messages"] = [{"role": m.role.value, "content": m.content} for m in messages]
-                return "/chat/completions", body
+            case ChatPrompt():
+                return "/chat/completions", body | openai_wire.conversation(prompt)
             case InfillPrompt():
                 return "/completions", body | {"prompt": prompt.prefix, "suffix": prompt.suffix}
             case _:
@@ -156,6 +174,7 @@ class RemoteGenerator:
         stops = StopFilter(sampling.stop)
         pieces = 0
         reason, usage = FinishReason.STOP, None
+        calls = Calls()
         async with aclosing(self._events(response)) as events:
             async for event in events:
                 if event.get("error"):
@@ -164,14 +183,21 @@ class RemoteGenerator:
                     )
                 usage = _usage(event.get("usage")) or usage
                 for choice in event.get("choices") or ():
+                    said = choice.get("delta") or choice.get("message") or {}
+                    thought = said.get("reasoning_content") or said.get("reasoning")
+                    if isinstance(thought, str) and thought:
+                        pieces += 1
+                        yield Thought(thought)
+                    for call in calls.parts(said.get("tool_calls")):
+                        yield call
                     text = _text(choice)
                     if text:
                         pieces += 1
                         shown = stops.feed(text)
                         if shown or not stops.stopped:
                             yield Piece(shown)
-                    if choice.get("finish_reason") == "length":
-                        reason = FinishReason.LENGTH
+                    if choice.get("finish_reason") in _REASONS:
+                        reason = _REASONS[choice["finish_reason"]]
                 if stops.stopped:
                     reason = FinishReason.STOP
                     break
@@ -198,10 +224,19 @@ class RemoteGenerator:
         if isinstance(value, dict):
             yield value
 
-    async def _refusal(self, response: httpx.Response) -> ModelError | Busy:
+    def _unreachable(self, error: Exception) -> ModelError:
+        reason = str(error) or type(error).__name__
+        return ModelError(
+            f"The model server at {self._base_url} cannot be used: {reason}; start it, or change "
+            f"{self._setting}.base_url"
+        )
+
+    async def _refusal(self, response: httpx.Response) -> ImpetusError:
         await response.aread()
+        told: Any = None
         try:
-            message = openai_wire.message(response.json())
+            told = response.json()
+            message = openai_wire.message(told)
         except (json.JSONDecodeError, UnicodeDecodeError):
             message = response.text.strip()[:200]
         message = message or response.reason_phrase
@@ -211,6 +246,13 @@ class RemoteGenerator:
             return Busy(
                 f"The model server at {self._base_url} is busy: {message}",
                 retry_after=float(wait) if wait.replace(".", "", 1).isdigit() else 5.0,
+            )
+        if status in (400, 413, 422):
+            if openai_wire.is_overflow(told):
+                return ContextOverflow.told(message)
+            return BadRequest(
+                f"The model server at {self._base_url} refused the request: {message}",
+                parameter=openai_wire.parameter(told),
             )
         advice = {
             401: f"set the variable that {self._setting}.api_key_env names to a valid key",

@@ -3,8 +3,9 @@
 The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decides nothing about what a term is.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from impetus.adapters import sqlite_schema
 from impetus.adapters.sqlite_match import any_of
-from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedReference
+from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedFile, PlacedReference
 from impetus.domain.types import Chunk, Definition, Outline, Reference
 from impetus.errors import IndexCorrupt, IndexFailed
 
@@ -21,14 +22,11 @@ T = TypeVar("T")
 #: SQLite's limit on variables is 32,766; smaller slices keep statements cheap to prepare.
 _SLICE = 500
 
-#: Chunks whose places a connection remembers, about 1 kB each.
-_KEPT_PLACES = 4_000
-_KEPT_KEYS = 20_000
+#: What a connection remembers at most: places of chunks, about 1 kB each, files and ids, about 0.5 and 0.1 kB.
+_KEPT_PLACES, _KEPT_FILES, _KEPT_KEYS = 10_000, 20_000, 50_000
 
-_PLACED = (
-    'f.root, f.path, f.size, f.mtime_ns, b.key, b.language, c.key, p.start, p."end", p.start_line, p.end_line,'
-    " c.scope, c.signature, c.symbols, c.kind, coalesce(u.users, 0)"
-)
+_CHUNK = 'c.key, p.start, p."end", p.start_line, p.end_line, c.scope, c.signature, c.symbols, c.kind'
+_FILE = "f.root, f.path, b.language, f.size, f.mtime_ns, b.key, coalesce(u.users, 0)"
 _USERS = "LEFT JOIN popularity u ON u.blob = b.id"
 _DEFINITION = 'd.name, d.kind, d.start, d."end", d.start_line, d.end_line, d.name_line, d.scope, d.signature, d.doc'
 
@@ -64,6 +62,7 @@ class _Known:
     frequencies: dict[str, int] = field(default_factory=dict)  # term → chunks that hold it, 0 where none does
     keys: dict[int, str] = field(default_factory=dict)  # number of a chunk → its id
     places: dict[str, list[Placed]] = field(default_factory=dict)  # under `roots`
+    files: dict[int, list[PlacedFile]] = field(default_factory=dict)  # number of a blob → files under `roots`
     roots: tuple[Path, ...] = ()
     numbers: dict[int, Path] = field(default_factory=dict)
 
@@ -77,15 +76,22 @@ class _Connection:
 
     def known(self) -> _Known:
         version: int = self.db.execute("PRAGMA data_version").fetchone()[0]
-        if self._known.version != version or len(self._known.keys) > _KEPT_KEYS:
+        if self._known.version != version:
             chunks = self.db.execute("SELECT value FROM meta WHERE key = 'chunks'").fetchone()
             self._known = _Known(version, int(chunks[0]) if chunks else 0)
+        if len(self._known.keys) > _KEPT_KEYS:
+            self._known.keys, self._known.frequencies = {}, {}
         return self._known
 
     def known_under(self, roots: Sequence[Path]) -> _Known:
         known = self.known()
-        if known.roots != tuple(roots) or len(known.places) > _KEPT_PLACES:
-            known.roots, known.places, known.numbers = tuple(roots), {}, numbers_of(self.db, roots)
+        if known.roots != tuple(roots):
+            known.roots, known.numbers = tuple(roots), numbers_of(self.db, roots)
+            known.places, known.files = {}, {}
+        if len(known.places) > _KEPT_PLACES:
+            known.places = {}
+        if len(known.files) > _KEPT_FILES:
+            known.files = {}
         return known
 
 
@@ -128,9 +134,9 @@ class SqliteCatalogReader:
                 (match, limit),
             ).fetchall()
             unknown = [number for number, _ in rows if number not in known.keys]
-            for part in slices(unknown):
-                found = connection.db.execute(f"SELECT id, key FROM chunks WHERE id IN ({marks(part)})", part)
-                known.keys.update(found.fetchall())
+            if unknown:
+                statement = "SELECT c.id, c.key FROM json_each(?) asked CROSS JOIN chunks c ON c.id = asked.value"
+                known.keys.update(connection.db.execute(statement, (json.dumps(unknown),)).fetchall())
             # A chunk may have been deleted between the two statements.
             return [(known.keys[number], score) for number, score in rows if number in known.keys]
 
@@ -144,26 +150,28 @@ class SqliteCatalogReader:
         unknown = [term for term in terms if term not in known.frequencies]
         if unknown:
             known.frequencies.update(dict.fromkeys(unknown, 0))
-            statement = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(unknown)})"
-            known.frequencies.update(connection.db.execute(statement, unknown).fetchall())
+            statement = "SELECT v.term, v.doc FROM json_each(?) asked CROSS JOIN vocabulary v ON v.term = asked.value"
+            known.frequencies.update(connection.db.execute(statement, (json.dumps(unknown),)).fetchall())
         return known.frequencies
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
         with self._connected() as connection:
             known = connection.known_under(roots)
-            places, numbers = known.places, known.numbers
-            for part in slices([chunk for chunk in chunk_ids if chunk not in places]):
-                places.update((chunk, []) for chunk in part)
+            places = known.places
+            unknown = [chunk for chunk in chunk_ids if chunk not in places]
+            if unknown:
+                places.update((chunk, []) for chunk in unknown)
+                # A list in one variable: a statement for each number of marks would have to be prepared anew.
+                # CROSS JOIN keeps the order of the tables, also below.
                 rows = connection.db.execute(
-                    # CROSS JOIN keeps this order; by itself SQLite goes through all files first, three times as long.
-                    f"SELECT {_PLACED} FROM chunks c CROSS JOIN blob_chunks p ON p.chunk = c.id"
-                    f" CROSS JOIN blobs b ON b.id = p.blob CROSS JOIN files f ON f.blob = b.id {_USERS}"
-                    f" WHERE c.key IN ({marks(part)}) AND f.root IN ({marks(list(numbers))})",
-                    [*part, *numbers],
-                )
-                for row in rows:
-                    placed = _placed(numbers, row)
-                    places[placed.chunk.id].append(placed)
+                    f"SELECT p.blob, {_CHUNK} FROM json_each(?) asked CROSS JOIN chunks c ON c.key = asked.value"
+                    " CROSS JOIN blob_chunks p ON p.chunk = c.id",
+                    (json.dumps(unknown),),
+                ).fetchall()
+                files = _files(connection.db, known, {row[0] for row in rows})
+                for blob, *rest in rows:
+                    chunk = _chunk(rest)
+                    places[chunk.id] += [Placed(file, chunk) for file in files[blob]]
             return [placed for chunk in chunk_ids for placed in places[chunk]]
 
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
@@ -172,7 +180,8 @@ class SqliteCatalogReader:
             numbers = numbers_of(connection.db, roots)
             for ending in endings:
                 rows = connection.db.execute(
-                    f"SELECT {_PLACED} FROM files f JOIN blobs b ON b.id = f.blob JOIN blob_chunks p ON p.blob = b.id"
+                    f"SELECT {_FILE}, {_CHUNK} FROM files f JOIN blobs b ON b.id = f.blob"
+                    " JOIN blob_chunks p ON p.blob = b.id"
                     f" JOIN chunks c ON c.id = p.chunk {_USERS} WHERE f.root IN ({marks(list(numbers))})"
                     " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?",
                     [*numbers, f"%/{_escaped(ending.lower())}", limit],
@@ -235,7 +244,7 @@ class SqliteCatalogReader:
     def chunks_in(self, root: Path, path: str) -> list[Placed]:
         with self._connected() as connection:
             rows = connection.db.execute(
-                f"SELECT {_PLACED} FROM roots r JOIN files f ON f.root = r.id JOIN blobs b ON b.id = f.blob"
+                f"SELECT {_FILE}, {_CHUNK} FROM roots r JOIN files f ON f.root = r.id JOIN blobs b ON b.id = f.blob"
                 f" JOIN blob_chunks p ON p.blob = b.id JOIN chunks c ON c.id = p.chunk {_USERS}"
                 " WHERE r.path = ? AND f.path = ? ORDER BY p.ordinal",
                 (str(root), path),
@@ -302,10 +311,34 @@ def _names(joined: str) -> tuple[str, ...]:
     return tuple(joined.split("\n")) if joined else ()
 
 
+def _files(db: sqlite3.Connection, known: _Known, blobs: Set[int]) -> dict[int, list[PlacedFile]]:
+    """The files that have these contents, and whatever is known already."""
+    unknown = [blob for blob in blobs if blob not in known.files]
+    if unknown:
+        known.files.update((blob, []) for blob in unknown)
+        rows = db.execute(
+            f"SELECT b.id, {_FILE} FROM json_each(?) asked CROSS JOIN blobs b ON b.id = asked.value"
+            f" CROSS JOIN files f ON f.blob = b.id {_USERS}",
+            (json.dumps(unknown),),
+        )
+        for blob, *rest in rows:
+            if rest[0] in known.numbers:
+                known.files[blob].append(_file(known.numbers, rest))
+    return known.files
+
+
+def _file(roots: Mapping[int, Path], row: Sequence[Any]) -> PlacedFile:
+    root, path, language, size, mtime, blob, users = row
+    return PlacedFile(roots[root], path, language, FileState(size, mtime, blob), users)
+
+
+def _chunk(row: Sequence[Any]) -> Chunk:
+    key, start, end, first, last, scope, signature, symbols, kind = row
+    return Chunk(key, start, end, first, last, _names(scope), signature, _names(symbols), kind)
+
+
 def _placed(roots: Mapping[int, Path], row: Sequence[Any]) -> Placed:
-    root, path, size, mtime, blob, language, key, start, end, first, last, scope, signature, names, kind, users = row
-    chunk = Chunk(key, start, end, first, last, _names(scope), signature, _names(names), kind)
-    return Placed(roots[root], path, language, FileState(size, mtime, blob), chunk, users)
+    return Placed(_file(roots, row[:7]), _chunk(row[7:]))
 
 
 def _definition(row: Sequence[Any]) -> Definition:

@@ -1,16 +1,11 @@
-"""API keys in a small SQLite file that only its owner may read.
+"""API keys in a small SQLite file that only its owner may read."""
 
-Opened anew for each call: keys are few and calls rare, and another process may add or revoke one at any time.
-"""
-
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from impetus.adapters import private_sqlite
 from impetus.domain.keys import ApiKey, KeyEvent
-from impetus.errors import ImpetusError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
@@ -68,23 +63,9 @@ class SqliteKeyStore:
             rows = database.execute("SELECT number, at, action, key_id, name, role FROM events ORDER BY number DESC")
             return [KeyEvent(*row) for row in rows]
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, committed when the block ends well."""
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # SQLite creates files by the umask and gives a journal the mode of its database: make it private first.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._path.chmod(0o600)
-            with closing(sqlite3.connect(self._path, timeout=5.0)) as database:
-                _prepare(database)
-                with database:
-                    yield database
-        except (OSError, sqlite3.Error) as error:
-            raise ImpetusError(
-                f"The file of API keys, {self._path}, cannot be used: {error}. Mend its permissions, or delete it and "
-                "create new keys"
-            ) from error
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        failed = "It holds the API keys: mend its permissions, or delete it and create new keys"
+        return private_sqlite.opened(self._path, _prepare, failed)
 
 
 def _prepare(database: sqlite3.Connection) -> None:

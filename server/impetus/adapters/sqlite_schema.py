@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,7 +50,8 @@ CREATE TABLE blob_chunks (
     end_line INTEGER NOT NULL,
     PRIMARY KEY (blob, ordinal)
 ) WITHOUT ROWID;
-CREATE INDEX blob_chunks_by_chunk ON blob_chunks (chunk);
+-- All columns: the places of a query's candidates are found without a second look-up each.
+CREATE INDEX blob_chunks_by_chunk ON blob_chunks (chunk, start, "end", start_line, end_line);
 CREATE TABLE definitions (
     blob INTEGER NOT NULL,
     name TEXT NOT NULL,
@@ -123,6 +124,7 @@ def _open(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only:
         connection.execute("PRAGMA query_only = 1")
     else:
+        connection.execute("PRAGMA synchronous = OFF")  # a new file has nothing to lose yet
         connection.execute("PRAGMA journal_mode = WAL")
     # A power cut may lose the last transactions, never the file's consistency: the next scan redoes them.
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -5,6 +5,7 @@ which is the price of five thousand chunks a second. A weight per word is part o
 """
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import chain
@@ -109,7 +110,12 @@ class StaticEmbedder:
         return cast(Vectors, vectors / np.maximum(lengths, np.float32(1e-12)))
 
     def embed_query(self, text: str) -> Vectors:
-        return cast(Vectors, self.embed([text])[0])
+        vector = np.zeros(self.dimensions, np.float32)
+        rows = self._lookup.rows(text)
+        if rows:
+            self._sum(rows, vector)
+            vector /= max(math.sqrt(vector @ vector), 1e-12)
+        return vector
 
     def _sum(self, rows: list[int], out: NDArray[np.float32]) -> None:
         """Add the rows up; the n-th use of a word counts less than its first."""

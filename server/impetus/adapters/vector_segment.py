@@ -48,6 +48,7 @@ class VectorSegment:
                 if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone():
                     return  # the owner keeps no vectors of this kind
             else:
+                self._db.execute("PRAGMA synchronous = OFF")  # a new file has nothing to lose yet
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.executescript(_SCHEMA)
@@ -181,7 +182,8 @@ class VectorSegment:
             count = min(limit + len(self._free), used)
             best = np.argpartition(-scores, count - 1)[:count]
             best = best[np.argsort(-scores[best], kind="stable")]
-            found = [(key, float(scores[row])) for row in best.tolist() if (key := ids[row]) is not None]
+            nearest = zip(best.tolist(), scores[best].tolist(), strict=True)
+            found = [(key, score) for row, score in nearest if (key := ids[row]) is not None]
         return found[:limit]
 
     def _known(self, ids: Sequence[str]) -> set[str]:

@@ -11,7 +11,7 @@ from impetus.cli.opening import workspace
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
 from impetus.cli.search import hit_json
-from impetus.domain.types import AnswerEvent, Delta, Finish, Progress, Question, Source, Sources
+from impetus.domain.types import AnswerEvent, Delta, Finish, Indexing, Progress, Question, Source, Sources
 from impetus.errors import BadRequest, ModelError
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ async def _answer(
     async with workspace(runtime, root, out) as session, aclosing(begin(session)) as events:
         with out.waiting("looking for what bears on it") as waiting:
             async for event in events:
-                if isinstance(event, Sources):
+                if isinstance(event, Indexing):
+                    waiting.say(f"indexing: {event.done:,} of {event.total:,} files")
+                elif isinstance(event, Sources):
                     sources = event.sources
                     waiting.say(f"thinking about {len(sources)} passages")
                 elif isinstance(event, Progress):
@@ -61,7 +63,7 @@ async def _answer(
                     if not out.json:
                         paint.add(event.text)
                         out.flush()
-                else:
+                elif isinstance(event, Finish):
                     finish = event
     if finish is None:
         raise ModelError("The answer broke off before its end; ask again")

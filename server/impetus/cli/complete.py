@@ -23,6 +23,7 @@ async def complete(runtime: Runtime, out: Output, root: Path, place: places.Poin
         await session.open_root(root)
         session.documents.set(document)
         with out.waiting("completing"):
+            await session.prepare_completion(cursor)  # who asks once wants the best answer, not the first
             completion = await session.complete(cursor, explicit=True)
     if out.json:
         out.emit(None if completion is None else _json(completion))

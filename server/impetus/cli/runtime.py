@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from impetus.app_models import ModelTools
     from impetus.config import Settings
     from impetus.domain.feedback import TallyStore
     from impetus.services.doctor import Check
+    from impetus.services.documents import Documents
     from impetus.services.evaluation_history import History
     from impetus.services.keys import Keys
     from impetus.services.session import Session
@@ -49,10 +51,22 @@ def _open_tallies() -> "TallyStore":
     return open_tallies()
 
 
+def _open_documents() -> "Documents":
+    from impetus.app import open_documents
+
+    return open_documents()
+
+
 def _doctor_checks(settings: "Settings") -> "list[Check]":
     from impetus.app_doctor import doctor_checks
 
     return doctor_checks(settings)
+
+
+def _open_models(settings: "Settings") -> "ModelTools":
+    from impetus.app_models import model_tools
+
+    return model_tools(settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +77,5 @@ class Runtime:
     open_evaluation: "Callable[[Settings, Path], Awaitable[Session]]" = _open_evaluation
     open_tallies: "Callable[[], TallyStore]" = _open_tallies
     open_history: "Callable[[Path], History]" = _open_history
+    open_documents: "Callable[[], Documents]" = _open_documents
+    open_models: "Callable[[Settings], ModelTools]" = _open_models

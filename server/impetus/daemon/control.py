@@ -10,6 +10,7 @@ from impetus import __version__
 from impetus.daemon import address
 from impetus.daemon.greeting import Refused, Silent, call
 from impetus.daemon.lock import holder
+from impetus.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,19 @@ def state_of(engine: Running, patience: float = 5.0) -> dict[str, Any] | None:
     connection.close()
     value: dict[str, Any] = json.loads(answer)
     return value
+
+
+def model(engine: Running, action: str, role: str, patience: float) -> None:
+    """`load` or `unload` the model of a role. Raises ModelError with what the engine says."""
+    try:
+        connection, _role = call(engine.path, __version__, action, role, patience=patience)
+    except Refused as error:
+        raise ModelError(str(error)) from error
+    except (OSError, Silent) as error:
+        raise ModelError(
+            f"The engine (process {engine.pid}) does not answer; `impetus status` says how it is"
+        ) from error
+    connection.close()
 
 
 def stop(engine: Running, patience: float) -> bool:

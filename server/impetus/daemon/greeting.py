@@ -6,6 +6,8 @@ The versions have to be equal, but for `retire` and `stop`, which every version 
     lsp PID SIZE      SIZE bytes of environment follow, then LSP both ways; answered with the number of the session
     ended NUMBER      how that session ended: an exit code and, when it was cut off, why
     state             answered with one line of JSON
+    load ROLE         loads the chat or completion model of the engine's settings; answered once it is there
+    unload ROLE       gives its memory back
     stop              ends the engine; the connection lasts as long as it
     retire            ends the engine as soon as nobody uses it
 """

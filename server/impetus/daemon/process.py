@@ -27,6 +27,7 @@ from impetus.lsp.host import EngineFactory, session_of
 
 if TYPE_CHECKING:
     from impetus.services.keys import Keys
+    from impetus.services.models import ModelRole
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class EngineProcess:
         self._options = options
         self._engine = OneEngine(options.load, options.overrides)
         self._sessions = Sessions(self._engine.get, self._sessions_changed)
-        self._server = SocketServer(self._sessions, self._state, self.stop, self._retire)
+        self._server = SocketServer(self._sessions, self._state, self._model, self.stop, self._retire)
         self._http: HttpPort | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -197,6 +198,12 @@ class EngineProcess:
             log.warning("%s", task.exception())
         else:
             log.error("Work of the engine failed", exc_info=task.exception())
+
+    async def _model(self, action: str, role: "ModelRole") -> None:
+        """`load` or `unload` the model that the engine's own settings give a role."""
+        engine = await self._engine.get()
+        models = engine.models.named_by(engine.settings)
+        await (models.load(role) if action == "load" else models.unload(role))
 
     def _state(self) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()

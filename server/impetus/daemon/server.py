@@ -5,12 +5,17 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from impetus import __version__
 from impetus.daemon.greeting import environment_received
 from impetus.daemon.sessions import Sessions
+from impetus.errors import ImpetusError
+
+if TYPE_CHECKING:
+    from impetus.services.models import ModelRole
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +38,21 @@ class SocketServer:
         self,
         sessions: Sessions,
         state: Callable[[], dict[str, Any]],
+        models: "Callable[[str, ModelRole], Awaitable[None]]",
         stop: Callable[[str], None],
         retire: Callable[[], None],
     ) -> None:
         self._sessions = sessions
         self._state = state
+        self._models = models
         self._stop = stop
         self._retire = retire
         self._verbs: dict[str, Callable[..., Awaitable[None]]] = {
             "lsp": self._lsp,
             "ended": self._ended,
             "state": self._tell_state,
+            "load": partial(self._model, "load"),
+            "unload": partial(self._model, "unload"),
             "stop": self._stop_asked,
             "retire": self._retire_asked,
         }
@@ -92,6 +101,10 @@ class SocketServer:
             if not 0 <= size <= _LARGEST_BODY:
                 raise Refusal("the settings in the environment are too large")
             return verb, [pid, environment_received(await reader.readexactly(size))]
+        if verb in ("load", "unload"):
+            if len(rest) != 1 or rest[0] not in ("chat", "completion"):
+                raise Refusal("name the model by its role, chat or completion")
+            return verb, rest
         return verb, [int(word) for word in rest]
 
     async def _lsp(
@@ -107,6 +120,15 @@ class SocketServer:
     async def _tell_state(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _answer(writer, "ok", json.dumps(self._state()))
         await writer.drain()
+
+    async def _model(
+        self, action: str, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter, role: "ModelRole"
+    ) -> None:
+        try:
+            await self._models(action, role)
+        except ImpetusError as error:
+            raise Refusal(" ".join(str(error).split())) from error
+        _answer(writer, "ok", role)
 
     async def _stop_asked(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _answer(writer, "ok", str(os.getpid()))

@@ -1,8 +1,65 @@
-"""Texts that an embedding backend has to get right before it is trusted: short and long, code and prose, other scripts,
-empty, emoji. A backend that computes in less than float32 is compared with the reference on all of them.
+"""What an embedding backend has to get right before it is trusted: texts short and long, code and prose, other scripts,
+empty, emoji, compared with the reference; and what is said of one that was tried.
 """
 
+from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Least cosine to the reference, over all texts.
+LEAST_COSINE: Final = 0.999
+#: Least share of operations that the system places on the Neural Engine.
+LEAST_PLACED: Final = 0.95
+#: Most time of a text, in times of the backend that would be used instead.
+MOST_TIMES: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a backend did with the canary. `reason` says why it is not trusted, "" when it is."""
+
+    reason: str = ""
+    cosine: float = 0.0
+    placed: float | None = None  # None: the backend does not say
+    seconds: float = 0.0  # of one text
+    other_seconds: float = 0.0  # of the backend that would be used instead
+
+    @property
+    def passed(self) -> bool:
+        return not self.reason
+
+
+def sound(vectors: NDArray[np.float32], count: int) -> bool:
+    """Whether these are `count` vectors of unit length, all of them finite."""
+    if vectors.ndim != 2 or len(vectors) != count:
+        return False
+    lengths = np.einsum("ij,ij->i", vectors, vectors)
+    return bool((np.abs(lengths - 1) < 0.01).all())  # False also where one is not a number
+
+
+def judge(
+    vectors: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    *,
+    placed: float | None,
+    seconds: float,
+    other_seconds: float,
+) -> Verdict:
+    """`vectors` and the reference's `expected` are of `TEXTS`."""
+    if not sound(vectors, len(expected)):
+        return Verdict("it gave vectors that are zero or not finite", 0.0, placed, seconds, other_seconds)
+    cosine = float(np.einsum("ij,ij->i", vectors, expected).min())
+    reason = ""
+    if cosine < LEAST_COSINE:
+        reason = f"its vectors differ from float32, least cosine {cosine:.4f}"
+    elif placed is not None and placed < LEAST_PLACED:
+        reason = f"only {placed:.0%} of its operations are placed on it"
+    elif seconds > MOST_TIMES * other_seconds:
+        reason = f"it is slow, {1000 * seconds:.1f} ms a text where {1000 * other_seconds:.1f} ms can be had"
+    return Verdict(reason, cosine, placed, seconds, other_seconds)
+
 
 _SHORT = (
     "",

@@ -35,6 +35,19 @@ def check(
     return tuple(cited), tuple(unverified)
 
 
+def places(text: str) -> dict[int, tuple[int, int]]:
+    """Number → start and end, in characters of `text`, of the first brackets in prose that name it."""
+    prose = text
+    for code in (_FENCE, _INLINE, _FOOTNOTE):
+        prose = code.sub(lambda match: " " * len(match[0]), prose)
+    found: dict[int, tuple[int, int]] = {}
+    for match in _CITATION.finditer(prose):
+        start = match.end() - len(match["numbers"]) - 2
+        for number in match["numbers"].split(","):
+            found.setdefault(int(number), (start, match.end()))
+    return found
+
+
 def _citations(text: str) -> dict[int, bool]:
     """Number → whether it is surely a citation. After a word without a space it may be one, or an index in code."""
     prose = _FOOTNOTE.sub(" ", _INLINE.sub(" ", _FENCE.sub(" ", text))).replace("][", "] [")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from impetus.domain.syntax import parse, place
-from impetus.domain.types import Shape
+from impetus.domain.types import InfillPrompt, Shape
 
 #: Characters that may stand right of the cursor without being text: an editor's auto-closing puts them there.
 CLOSERS = frozenset(")]}>\"'`,;:")
@@ -27,7 +27,13 @@ LEAST_CERTAIN = -1.5
 #: The window begins at a multiple of so many lines: it stays put while one types, and with it the model's cache.
 WINDOW_STEP = 16
 
+#: What is given instead while more would take too long to read.
+BRIEF_PREFIX_CHARACTERS = 900
+BRIEF_SUFFIX_CHARACTERS = 250
+BRIEF_STEP = 8
+
 _OPENER = re.compile(r"(?:[:{(\[]|=>|->|\b(?:do|then|begin|else|try|finally))$")
+_COLON_BLOCKS = frozenset({"python", "yaml", "text"})
 _TRAILING_COMMENT = re.compile(r"\s+(?:#|//|--).*$")
 _WORD = re.compile(r"\w")
 
@@ -37,13 +43,18 @@ MAX_PARSED = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked of the model. `prefix` and `suffix` are the window; `left` and `right` the cursor's line."""
+    """What is asked of the model. `prefix` and `suffix` are the window; `left` and `right` the cursor's line.
+
+    `told` is what the model hears of the suffix: not what an editor closed by itself right of the cursor. The model
+    writes that too, as in the rest of a line, and its prompt stays the same while brackets come and go.
+    """
 
     shape: Shape
     prefix: str
     suffix: str
     left: str
     right: str
+    told: str
 
 
 def plan(text: str, offset: int, language: str, *, explicit: bool = False) -> Plan:
@@ -51,26 +62,57 @@ def plan(text: str, offset: int, language: str, *, explicit: bool = False) -> Pl
     offset = max(0, min(offset, len(text)))
     left, right = _line_around(text, offset)
     prefix, suffix = window(text, offset)
+    told = window(text, offset + len(right))[1] if set(right.strip()) <= CLOSERS else suffix
     shape = _shape(text, offset, left, right, language, explicit)
-    return Plan(shape, prefix, suffix, left, right)
+    return Plan(shape, prefix, suffix, left, right, told)
 
 
 def window(text: str, offset: int) -> tuple[str, str]:
     """Text before and after the cursor, within the limits; the beginning moves in steps of lines, not by each one."""
-    before, after = text[:offset], text[offset:]
-    if len(before) > PREFIX_CHARACTERS:
-        lines = before.splitlines(keepends=True)
-        sizes = 0
-        first = len(lines)
-        while first > 0 and sizes + len(lines[first - 1]) <= PREFIX_CHARACTERS:
-            first -= 1
-            sizes += len(lines[first])
-        first = -(-first // WINDOW_STEP) * WINDOW_STEP  # the next step, so that the limit holds
-        before = "".join(lines[first:]) if first < len(lines) else before[-PREFIX_CHARACTERS:]
-    if len(after) > SUFFIX_CHARACTERS:
-        cut = after.rfind("\n", 0, SUFFIX_CHARACTERS)
-        after = after[: cut + 1] if cut > 0 else after[:SUFFIX_CHARACTERS]
-    return before, after
+    return (
+        _end(text[:offset], PREFIX_CHARACTERS, WINDOW_STEP),
+        _beginning(text[offset:], SUFFIX_CHARACTERS),
+    )
+
+
+def brief(prompt: InfillPrompt) -> InfillPrompt:
+    """The part of a prompt next to the cursor, without other files."""
+    prefix = _end(prompt.prefix, BRIEF_PREFIX_CHARACTERS, BRIEF_STEP)
+    return InfillPrompt(prefix, _beginning(prompt.suffix, BRIEF_SUFFIX_CHARACTERS), prompt.path)
+
+
+def unread(prompt: InfillPrompt, read: InfillPrompt) -> int:
+    """Characters of a prompt behind the beginning that it shares with another, in the order of suffix-first formats."""
+    parts = [*((file.path, file.text) for file in prompt.context), (prompt.path,), (prompt.suffix,), (prompt.prefix,)]
+    known = [*((file.path, file.text) for file in read.context), (read.path,), (read.suffix,), (read.prefix,)]
+    same = next((i for i, (a, b) in enumerate(zip(parts, known, strict=False)) if a != b), len(parts))
+    left = sum(len(text) for part in parts[same:] for text in part)
+    if same == len(parts) - 1 and same == len(known) - 1:
+        pairs = zip(prompt.prefix, read.prefix, strict=False)
+        left -= next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(prompt.prefix), len(read.prefix)))
+    return left
+
+
+def _end(text: str, most: int, step: int) -> str:
+    """Whole lines at the end of a text, without a multiple of `step` lines at its beginning."""
+    if len(text) <= most:
+        return text
+    lines = text.splitlines(keepends=True)
+    size = 0
+    first = len(lines)
+    while first > 0 and size + len(lines[first - 1]) <= most:
+        first -= 1
+        size += len(lines[first])
+    first = -(-first // step) * step  # the next step, so that the limit holds
+    return "".join(lines[first:]) if first < len(lines) else text[-most:]
+
+
+def _beginning(text: str, most: int) -> str:
+    """Whole lines at the beginning of a text."""
+    if len(text) <= most:
+        return text
+    cut = text.rfind("\n", 0, most)
+    return text[: cut + 1] if cut > 0 else text[:most]
 
 
 def next_line(line: str) -> str:
@@ -104,6 +146,8 @@ def _in_empty_block(text: str, offset: int, left: str, language: str) -> bool:
     before = text[:offset].rstrip()
     opener = before[before.rfind("\n") + 1 :]
     bare = _TRAILING_COMMENT.sub("", opener)
+    if bare.endswith(":") and left.strip() and language not in _COLON_BLOCKS:
+        return False  # a type, a value or a label's statement follows
     if not _OPENER.search(bare) or (left.strip() and left.strip() != bare.strip()):
         return False
     if bare.count('"') % 2 or bare.count("`") % 2:

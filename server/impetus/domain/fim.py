@@ -77,15 +77,20 @@ def _s(token: str) -> Special:
 _PIPE_ENDS = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>")
 _NEWLINE = Text("\n")
 
-#: Trained by this project (the bundled model): suffix first, so that typing only appends to the prompt.
+#: Trained by this project: suffix first, so that typing only appends to the prompt.
 IMPETUS = FimFormat(
     "impetus",
     (
         _s("<|endoftext|>"), _s("<|file_sep|>"), Slot.PATH, _NEWLINE,
         _s("<|fim_suffix|>"), Slot.SUFFIX, _s("<|fim_prefix|>"), Slot.PREFIX,
     ),
+    context=(_s("<|file_sep|>"), Slot.PATH, _NEWLINE, Slot.CONTEXT, _NEWLINE),
+    with_context=(
+        _s("<|endoftext|>"), Slot.CONTEXT, _s("<|file_sep|>"), Slot.PATH, _NEWLINE,
+        _s("<|fim_suffix|>"), Slot.SUFFIX, _s("<|fim_prefix|>"), Slot.PREFIX,
+    ),
     ends=("<|endoftext|>", *_PIPE_ENDS),
-    names=("impetus", "fim-pilot"),
+    names=("impetus",),
 )  # fmt: skip
 
 QWEN = FimFormat(
@@ -233,17 +238,20 @@ def _fill(parts: list[Part], template: Template, values: dict[Slot, str]) -> Non
 
 #: Of the room for a prompt, the suffix gets at most this share, and context files together at most this one.
 SUFFIX_SHARE = 0.25
-CONTEXT_SHARE = 0.4
+CONTEXT_SHARE = 0.5
+
+#: The prefix loses a multiple of so many lines: were it one line now and then, the model had to read the rest anew.
+CUT_STEP = 8
 
 
 def fit(prompt: InfillPrompt, room: int, count: Callable[[str], int]) -> InfillPrompt:
     """The prompt cut to `room` tokens: context files whole or not at all, the suffix's end, the prefix's beginning."""
     context: list[ContextFile] = []
     used = 0
-    for file in prompt.context:
+    for file in reversed(prompt.context):  # the last are the most telling
         cost = count(file.path) + count(file.text) + 4
         if used + cost <= room * CONTEXT_SHARE:
-            context.append(file)
+            context.insert(0, file)
             used += cost
     room -= used + count(prompt.path)
     suffix = _cut(prompt.suffix, int(room * SUFFIX_SHARE), count, keep_end=False)
@@ -265,6 +273,9 @@ def _cut(text: str, limit: int, count: Callable[[str], int], *, keep_end: bool) 
             low = middle
         else:
             high = middle - 1
+    if low and keep_end:
+        dropped = -(-(len(lines) - low) // CUT_STEP) * CUT_STEP
+        low = len(lines) - dropped if dropped < len(lines) else low
     if low:
         return _join(lines, low, keep_end)
     characters = limit  # a token is at least one character nearly always; a safe length for one enormous line

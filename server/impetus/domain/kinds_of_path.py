@@ -4,23 +4,20 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+_TESTS = {"test", "tests", "testing", "testdata", "spec", "specs", "__tests__", "__mocks__", "fixture", "fixtures"}
+_TESTS |= {"mock", "mocks", "e2e"}
 #: `test_x` is a test only in languages that name tests so; `test_functions.bash` is a library.
 _TEST = re.compile(
-    r"(^|/)(tests?|testing|testdata|specs?|__tests__|__mocks__|fixtures?|mocks?|e2e)(/|$)"
-    r"|(^|/)(test_[^/]*\.(py|rb|c|cc|cpp|lua)|conftest\.py"
-    r"|[^/]*(_test|_tests|_spec|\.test|\.spec|-test|Tests?|Spec)\.[a-z]+)$"
+    r"test_.*\.(py|rb|c|cc|cpp|lua)$|conftest\.py$|.*(_test|_tests|_spec|\.test|\.spec|-test|Tests?|Spec)\.[a-z]+$"
 )
-_EXAMPLE = re.compile(
-    r"(^|/)(examples?|samples?|demos?|bench|benches|benchmarks?|docs?|sandbox|[^/]*playgrounds?"
-    r"|compat|legacy|deprecated|vendor|_vendor|third_party)(/|$)",
-    re.IGNORECASE,
-)
-_GENERATED = re.compile(
-    r"(^|/)(dist|out|gen|generated|__generated__|snapshots?|__snapshots__)(/|$)"
-    r"|\.(min|generated|g|pb)\.[a-z]+$|_pb2\.py$"
-)
-_DECLARATION = re.compile(r"\.d\.[cm]?ts$|\.pyi$")
-_INDEX = re.compile(r"(^|/)(__init__\.py|index\.[cm]?[jt]sx?|mod\.rs|lib\.rs|package-info\.java)$")
+#: In any case of letters.
+_EXAMPLES = {"example", "examples", "sample", "samples", "demo", "demos", "bench", "benches", "benchmark", "benchmarks"}
+_EXAMPLES |= {"doc", "docs", "sandbox", "compat", "legacy", "deprecated", "vendor", "_vendor", "third_party"}
+_PLAYGROUND = re.compile(r"playgrounds?(/|$)")
+_GENERATED_FOLDERS = {"dist", "out", "gen", "generated", "__generated__", "snapshot", "snapshots", "__snapshots__"}
+_GENERATED = re.compile(r".*(\.(min|generated|g|pb)\.[a-z]+|_pb2\.py)$")
+_DECLARATION = (".d.ts", ".d.mts", ".d.cts", ".pyi")
+_INDEX = re.compile(r"__init__\.py|index\.[cm]?[jt]sx?|mod\.rs|lib\.rs|package-info\.java")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,17 @@ class KindOfPath:
 
 @lru_cache(maxsize=16_384)
 def kind_of(path: str) -> KindOfPath:
+    parts = path.split("/")
+    lower = path.lower()
     return KindOfPath(
-        _TEST.search(path) is not None,
-        _EXAMPLE.search(path) is not None,
-        _GENERATED.search(path) is not None,
-        _DECLARATION.search(path) is not None,
+        not _TESTS.isdisjoint(parts) or _TEST.match(parts[-1]) is not None,
+        not _EXAMPLES.isdisjoint(lower.split("/")) or _PLAYGROUND.search(lower) is not None,
+        not _GENERATED_FOLDERS.isdisjoint(parts) or _GENERATED.match(parts[-1]) is not None,
+        path.endswith(_DECLARATION),
     )
 
 
 @lru_cache(maxsize=16_384)
 def is_index(path: str) -> bool:
     """A file that stands for its folder, so that the folder's name says what it is about."""
-    return _INDEX.search(path) is not None
+    return _INDEX.fullmatch(path.rpartition("/")[2]) is not None

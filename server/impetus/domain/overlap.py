@@ -45,24 +45,29 @@ class Overlap:
         self._beginnings = frozenset(self._by_beginning)
         self._named = query.paths
         self._asked = _Remembered(self._asked_by)
-        self._shares = _Remembered(lambda name: self._share(_words(name)))
 
     def name(self, name: str) -> float:
         """Share of the words of `name` that the query has."""
-        return self._shares[name]
+        return self._share(_words(name))
 
     def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
         """The best of the names that a passage defines, or half of the best of those around it."""
-        if self._beginnings.isdisjoint(_beginnings(symbols, scope)):
+        own, around, beginnings = _names_words(symbols, scope)
+        if self._beginnings.isdisjoint(beginnings):
             return 0.0
-        own = max(map(self._shares.__getitem__, symbols), default=0.0)
-        return max(own, max(map(self._shares.__getitem__, scope), default=0.0) / 2)
+        return max(max(map(self._share, own), default=0.0), max(map(self._share, around), default=0.0) / 2)
 
     def path(self, path: str) -> PathOverlap:
         stem, folders, beginnings = _path_words(path)
         if not self._named and self._beginnings.isdisjoint(beginnings):
             return _NOTHING
-        asked = {word for words in (stem, *folders) for part in words for word in self._asked[part]}
+        asked = {
+            word
+            for words in (stem, *folders)
+            for part in words
+            if part[:_COMMON] in self._beginnings
+            for word in self._asked[part]
+        }
         lower = f"/{path.lower()}"
         return PathOverlap(
             self._share(stem),
@@ -75,12 +80,15 @@ class Overlap:
         )
 
     def _share(self, words: tuple[str, ...]) -> float:
-        return 1 - [*map(self._asked.__getitem__, words)].count(()) / len(words) if words else 0.0
+        found = 0
+        for word in words:
+            if word[:_COMMON] in self._beginnings and self._asked[word]:
+                found += 1
+        return found / len(words) if found else 0.0
 
     def _asked_by(self, word: str) -> tuple[str, ...]:
         """The words of the query that `word` is one form of."""
-        similar = self._by_beginning.get(word[:_COMMON])
-        return tuple(asked for asked in similar if same_word(word, asked)) if similar else ()
+        return tuple(asked for asked in self._by_beginning[word[:_COMMON]] if same_word(word, asked))
 
 
 class _Remembered(dict[str, T]):
@@ -111,13 +119,16 @@ def same_word(word: str, asked: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(part for word in WORD.findall(text) for part in parts(word) if len(part) > 1)
+    return tuple([part for word in WORD.findall(text) for part in parts(word) if len(part) > 1])
 
 
 @lru_cache(maxsize=65_536)
-def _beginnings(symbols: tuple[str, ...], scope: tuple[str, ...]) -> frozenset[str]:
-    """First letters of all words of some names: most passages have none of the query's, which this tells at once."""
-    return frozenset(word[:_COMMON] for name in (*symbols, *scope) for word in _words(name))
+def _names_words(
+    symbols: tuple[str, ...], scope: tuple[str, ...]
+) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...], frozenset[str]]:
+    """Words of each name, and the first letters of all: most passages have none of the query's, as these tell."""
+    own, around = tuple(map(_words, symbols)), tuple(map(_words, scope))
+    return own, around, frozenset([word[:_COMMON] for words in (*own, *around) for word in words])
 
 
 @lru_cache(maxsize=16_384)
@@ -126,4 +137,4 @@ def _path_words(path: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]
     *folders, name = path.split("/")
     stem = _words(folders[-1] if folders and is_index(path) else name.rsplit(".", 1)[0])
     near = tuple(_words(folder) for folder in folders[-_FOLDERS:])
-    return stem, near, frozenset(word[:_COMMON] for words in (stem, *near) for word in words)
+    return stem, near, frozenset([word[:_COMMON] for words in (stem, *near) for word in words])

@@ -12,10 +12,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from impetus.config import IndexSettings
+from impetus.domain.canary import Verdict
+from impetus.domain.hardware import Conditions, Hardware
 from impetus.domain.types import (
     Analysis,
     Chunk,
     Definition,
+    IndexProgress,
     Outline,
     Priority,
     Problem,
@@ -100,19 +104,42 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A chunk at a place of the workspace. `state` is the file as it was when the place was recorded."""
+class PlacedFile:
+    """A file of the workspace. `state` is the file as it was when it was recorded."""
 
     root: Path
     path: str
     language: str
     state: FileState
-    chunk: Chunk
     users: int = 0  # other contents that use a name which the file's content defines
-    file: str = field(init=False, compare=False, repr=False)  # root and path: tells files of several roots apart
+    key: str = field(init=False, compare=False, repr=False)  # root and path: tells files of several roots apart
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "file", f"{self.root}/{self.path}")
+        object.__setattr__(self, "key", f"{self.root}/{self.path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A chunk at a place of the workspace; the chunks of a file share its `PlacedFile`."""
+
+    file: PlacedFile
+    chunk: Chunk
+
+    @property
+    def root(self) -> Path:
+        return self.file.root
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def language(self) -> str:
+        return self.file.language
+
+    @property
+    def state(self) -> FileState:
+        return self.file.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +197,7 @@ class CatalogWriter(Protocol):
     def roots(self) -> list[Path]: ...
 
     def count_users(self) -> None:
-        """Bring `Placed.users` up to date: cheap after a few files, about a second in a million lines after many."""
+        """Bring `PlacedFile.users` up to date: cheap after few files, about a second in a million lines after many."""
         ...
 
     def collect(self, older_than_s: float) -> list[str]:
@@ -222,6 +249,43 @@ class CatalogReader(Protocol):
         ...
 
     def counts(self, root: Path) -> CatalogCounts: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Files to read, with the size and time that were seen, and files that are no longer there."""
+
+    dirty: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    gone: Set[str] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    reparse: bool = False  # also contents that the catalog knows
+    skipped: int | None = None  # left out by rules; None where no walk has counted them
+
+
+class IndexWorker(Protocol):
+    """Brings an index up to date in a process of its own, so that this one goes on answering. Used by one thread."""
+
+    def ready(self) -> bool:
+        """Whether it can begin at once, one update at a time; begins to start it where it does not run."""
+        ...
+
+    def apply(
+        self,
+        root: Path,
+        settings: IndexSettings,
+        look: Callable[[], Changes],
+        vectors: VectorStore,
+        *,
+        first: Set[str],
+        stopped: Callable[[], bool],
+    ) -> Iterator[IndexProgress]:
+        """Apply the changes that `look` finds, asked again after a crash; yields after each transaction.
+
+        `first` names files to begin with. Once `stopped`, what is under way is dropped. Raises IndexFailed.
+        """
+        ...
+
+    def close(self) -> None: ...
 
 
 class FileReader(Protocol):
@@ -289,8 +353,6 @@ class TextModel(Protocol):
     @property
     def counters(self) -> Counters: ...
 
-    def count_tokens(self, text: str) -> int: ...
-
     def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
         """Queue a sequence under the caller's `number`; computes nothing.
 
@@ -352,8 +414,6 @@ class ModelWorker(Protocol):
         """Prefill*, Piece*, End. Leaving it stops the sequence before its next step."""
         ...
 
-    async def count_tokens(self, model: Path, text: str) -> int: ...
-
     async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
         """(n, dimensions), by the embedder of this id, at INDEX priority."""
         ...
@@ -383,3 +443,60 @@ class Power(Protocol):
     def strain(self) -> str:
         """Why background work should wait ("on battery", "too hot"), or nothing. May take some milliseconds."""
         ...
+
+
+class Machine(Protocol):
+    """This machine. Both may run commands of the system, the first only once."""
+
+    def hardware(self) -> Hardware: ...
+
+    def conditions(self) -> Conditions: ...
+
+
+class Verdicts(Protocol):
+    """What is known of the backends of one embedding model on this machine, its system and its chip as they are now."""
+
+    def get(self, backend: str) -> Verdict | None: ...
+
+    def put(self, backend: str, verdict: Verdict) -> None:
+        """A verdict that cannot be written is found again next time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """`size` in bytes. A large file has a SHA-256, a small one git's SHA-1; "" for the other."""
+
+    path: str
+    size: int
+    sha256: str = ""
+    git_sha1: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HubListing:
+    """The files of a repository at one commit."""
+
+    repo: str
+    commit: str
+    license: str
+    files: tuple[HubFile, ...]
+
+
+class ModelHub(Protocol):
+    """Where models are fetched from. Raises NotFound, Denied, ModelUnavailable where it cannot be reached."""
+
+    def listing(self, repo: str, revision: str = "main") -> HubListing: ...
+
+    def fetch(self, listing: HubListing, file: HubFile, part: Path, on_bytes: Callable[[int], None]) -> None:
+        """Append what is missing of `file` to `part`; `on_bytes` is told how much it holds now and may raise to stop.
+
+        Raises OSError when `part` cannot be written.
+        """
+        ...
+
+
+class SettingsWriter(Protocol):
+    """The person's settings file. Raises BadRequest when it cannot be read or written."""
+
+    def put(self, section: str, key: str, value: str) -> None: ...

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impetus.domain.kinds_of_path import kind_of
 from impetus.domain.overlap import Overlap
-from impetus.domain.ports import Placed
+from impetus.domain.ports import Placed, PlacedFile
 from impetus.domain.query import Kind, ParsedQuery
 
 
@@ -94,8 +95,7 @@ class Candidate:
     score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _FileRules(NamedTuple):
     """What the rules say of a file, the same for all its passages."""
 
     boost: float
@@ -120,12 +120,15 @@ def rank(
     overlap = Overlap(query, rarity or {})
     files = _files(query, pool, rules, overlap)
     own = _own(query, rules)
+    doubt = rules.doubt
     weights: list[float] = []
     for candidate in pool:
-        placed = candidate.placed
-        file = files[placed.file]
-        weight = file.factor * (top * (1 - rules.doubt) + candidate.score * rules.doubt)
-        candidate.score = file.factor * candidate.score + weight * (file.boost + own(placed))
+        placed, score = candidate.placed, candidate.score
+        boost, factor = files[placed.file.key]
+        if own is not None:
+            boost += own(placed)
+        weight = factor * (top * (1 - doubt) + score * doubt)
+        candidate.score = factor * score + weight * boost
         weights.append(weight)
     # Names cost time, so only passages that could still be among the best are asked for theirs.
     least = _least(pool, rules, per_file, limit)
@@ -188,40 +191,43 @@ def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> NDArray[np.
 # -- boosts ------------------------------------------------------------------------------------------------------------
 
 
-def _files(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap) -> dict[str, _File]:
-    passages: dict[str, list[Candidate]] = defaultdict(list)
+def _files(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap) -> dict[str, _FileRules]:
+    passages: dict[str, Candidate] = {}
+    sums: dict[str, float] = defaultdict(float)
     for candidate in pool:
-        passages[candidate.placed.file].append(candidate)
-    sums = {file: sum([candidate.score for candidate in own]) for file, own in passages.items()}
+        key = candidate.placed.file.key
+        passages[key] = candidate
+        sums[key] += candidate.score
     best = max(sums.values()) or 1.0
-    most_used = math.log1p(max(own[0].placed.users for own in passages.values())) or 1.0
-    files: dict[str, _File] = {}
-    for file, own in passages.items():
-        placed = own[0].placed
-        path = overlap.path(placed.path)
+    most_used = math.log1p(max([passage.placed.file.users for passage in passages.values()])) or 1.0
+    files: dict[str, _FileRules] = {}
+    for key, passage in passages.items():
+        file = passage.placed.file
+        path = overlap.path(file.path)
         boost = (
             rules.stem * path.stem
             + rules.folder * path.folder
             + rules.path * path.asked
             + rules.named * path.named
             # A file of which many passages match is more likely the place.
-            + rules.coherence * sums[file] / best
-            + rules.popularity * math.log1p(placed.users) / most_used
-            + rules.nearness * own[0].nearness
+            + rules.coherence * sums[key] / best
+            + rules.popularity * math.log1p(file.users) / most_used
+            + rules.nearness * passage.nearness
         )
-        files[file] = _File(boost, _factor(query, placed, rules))
+        files[key] = _FileRules(boost, _factor(query, file, rules))
     return files
 
 
-def _own(query: ParsedQuery, rules: Rules) -> Callable[[Placed], float]:
+def _own(query: ParsedQuery, rules: Rules) -> Callable[[Placed], float] | None:
     """What a passage earns by itself for what the query spells: a name that it defines, a line of a trace."""
     identifiers = frozenset(name.lower() for name in query.identifiers)
     if not identifiers and not query.frames:
-        return lambda placed: 0.0
+        return None
 
     def boost(placed: Placed) -> float:
         total = 0.0
-        if identifiers and not identifiers.isdisjoint(map(str.lower, placed.chunk.symbols)):
+        symbols = placed.chunk.symbols
+        if identifiers and symbols and not identifiers.isdisjoint([symbol.lower() for symbol in symbols]):
             total += rules.definition * _defines(query, placed)
         if query.frames:
             total += rules.frame * _in_trace(query, placed)
@@ -234,7 +240,7 @@ def _least(pool: Sequence[Candidate], rules: Rules, per_file: int, limit: int) -
     """A score that the `limit`-th result reaches for sure, whatever the names of passages add."""
     found: dict[str, list[float]] = defaultdict(list)
     for candidate in pool:
-        found[candidate.placed.file].append(candidate.score)
+        found[candidate.placed.file.key].append(candidate.score)
     sure: list[float] = []
     for scores in found.values():
         scores.sort(reverse=True)
@@ -273,17 +279,17 @@ def _in_trace(query: ParsedQuery, placed: Placed) -> float:
 # -- penalties and diversity -------------------------------------------------------------------------------------------
 
 
-def _factor(query: ParsedQuery, placed: Placed, rules: Rules) -> float:
+def _factor(query: ParsedQuery, file: PlacedFile, rules: Rules) -> float:
     factor = 1.0
-    if query.paths and placed.path.lower().endswith(query.paths):
+    if query.paths and file.path.lower().endswith(query.paths):
         return factor
-    kind = kind_of(placed.path)
+    kind = kind_of(file.path)
     if kind.test and not query.wants_tests:
         factor *= rules.tests
     if not query.wants_examples:
         if kind.example:
             factor *= rules.examples
-        if placed.language in PROSE:
+        if file.language in PROSE:
             factor *= rules.prose
     if kind.generated:
         factor *= rules.generated
@@ -300,11 +306,11 @@ def _diverse(pool: list[Candidate], rules: Rules, per_file: int, limit: int) -> 
     seen: dict[str, int] = defaultdict(int)
     kept: list[Candidate] = []
     for candidate in sorted(pool, key=lambda c: (-c.score, c.placed.path, c.placed.chunk.start)):
-        file = candidate.placed.file
-        count = seen[file]
+        key = candidate.placed.file.key
+        count = seen[key]
         if count >= per_file:
             continue
-        seen[file] = count + 1
+        seen[key] = count + 1
         candidate.score *= rules.repeat**count / best
         if candidate.score >= rules.floor:
             kept.append(candidate)

@@ -21,8 +21,7 @@ class StopFilter:
             self.stopped = True
             shown, self._held = self._held[: min(found)], ""
             return shown
-        keep = self._possible_start()
-        cut = len(self._held) - keep
+        cut = len(self._held) - begun(self._held, self._stops)
         shown, self._held = self._held[:cut], self._held[cut:]
         return shown
 
@@ -31,11 +30,12 @@ class StopFilter:
         shown, self._held = self._held, ""
         return shown
 
-    def _possible_start(self) -> int:
-        """Length of the longest end of the held text that begins a stop string."""
-        longest = max((len(stop) for stop in self._stops), default=1) - 1
-        for size in range(min(longest, len(self._held)), 0, -1):
-            tail = self._held[-size:]
-            if any(stop.startswith(tail) for stop in self._stops):
-                return size
-        return 0
+
+def begun(text: str, marks: Sequence[str]) -> int:
+    """Length of the longest end of `text` that begins one of `marks`."""
+    longest = max((len(mark) for mark in marks), default=1) - 1
+    for size in range(min(longest, len(text)), 0, -1):
+        tail = text[-size:]
+        if any(mark.startswith(tail) for mark in marks):
+            return size
+    return 0

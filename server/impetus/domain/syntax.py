@@ -15,7 +15,6 @@ from impetus.languages import grammar
 #: times as many; counting reports instead of time gives the same result on a busy machine.
 _FREE_REPORTS = 500
 _BYTES_PER_REPORT = 32
-_BLOCK = 65_536
 
 #: Thousands of marks in a row without a word: no code, and a query takes time in the square of their number.
 _MARKS = re.compile(rb"[!-/:-@\[-^`{-~\s]{5000}")
@@ -38,11 +37,17 @@ def parse(data: bytes, language: str) -> Tree | None:
     loaded = grammar(language)
     if loaded is None or _MARKS.search(data) or (loaded.unsafe is not None and loaded.unsafe.search(data)):
         return None
-    view = memoryview(data)
     left = _FREE_REPORTS + len(data) // _BYTES_PER_REPORT
 
+    view = memoryview(data)
+    rests: dict[int, memoryview] = {}
+
+    # tree-sitter 0.26.1 never lets go of what it was given to read, nor so of the text behind it. A view that is
+    # released is 200 bytes; there is one for each place where reading begins, which is seldom but at the beginning.
     def read(offset: int, _point: object) -> memoryview:
-        return view[offset : offset + _BLOCK]
+        if offset not in rests:
+            rests[offset] = view[offset:]
+        return rests[offset]
 
     def give_up(_offset: int, _has_error: bool) -> bool:
         nonlocal left
@@ -53,6 +58,9 @@ def parse(data: bytes, language: str) -> Tree | None:
         bounded = Parser(loaded.language).parse(read, progress_callback=give_up)
     except ValueError:  # how tree-sitter says that it was told to stop
         return None
+    finally:
+        for rest in rests.values():
+            rest.release()
     # Predicates of a query crash the process on a tree that was read by callback (tree-sitter 0.26.1). Parsing the same
     # bytes again reuses the whole tree, and only this form keeps the text that predicates need.
     return Parser(loaded.language).parse(data, bounded)

@@ -17,7 +17,7 @@ MAX_WORD = 64
 @lru_cache(maxsize=65_536)
 def parts(word: str) -> tuple[str, ...]:
     """Split one identifier at case changes, digits and underscores; lower case. `getURLPath2` → `get url path 2`."""
-    return tuple(part.lower() for part in _PART.findall(word))
+    return tuple(map(str.lower, _PART.findall(word)))
 
 
 @lru_cache(maxsize=65_536)

@@ -15,25 +15,35 @@ _CONTROL = frozenset(token for form in FORMATS for token in form.stops() if len(
 _LAST_WORD = re.compile(r"[^\W\d]\w*$")
 _FIRST_WORD = re.compile(r"[^\W\d]\w*")
 _DOTTED = re.compile(r"[^\W\d][\w.]{2,}$")
+#: How what opens a block may end before its brace.
+_HEAD = re.compile(r"[\w)\]]$")
+_CLOSING_WORDS = frozenset({"done", "end", "esac", "fi"})
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 #: Lines of a block at most; more is rarely wanted and rarely right.
 MAX_BLOCK_LINES = 12
 #: Lines of a statement that opens brackets and closes them further down.
 MAX_STATEMENT_LINES = 8
+#: A stretch of text that comes again at once, three times at least and over so many characters, is a loop.
+LEAST_LOOP = 24
+LONGEST_RULE = 120
+#: Characters of white space after which nothing else is expected.
+MAX_BLANK = 60
 #: Lines above and below the cursor that a completion must not repeat.
 NEAR_LINES = 3
 
 
 def finished(raw: str, plan: Plan) -> bool:
     """Whether more text could not change what is kept, so that generating can stop."""
+    if _loops(raw):
+        return True
     if plan.shape is Shape.LINE:
         if not raw.strip():
-            return raw.count("\n") > 1
+            return raw.count("\n") > 1 or len(raw) > MAX_BLANK
         lines = raw.lstrip("\r\n").split("\n")
         return len(lines) > 1 and (_statement(lines[:-1], plan) is not None or len(lines) > MAX_STATEMENT_LINES)
     kept = _cut_block(raw, plan)
-    return len(kept) < len(raw.rstrip()) or kept.count("\n") >= MAX_BLOCK_LINES or _loops(raw)
+    return len(kept) < len(raw.rstrip()) or kept.count("\n") >= MAX_BLOCK_LINES
 
 
 def whole_lines(raw: str, plan: Plan) -> str:
@@ -118,7 +128,9 @@ def _cut_block(text: str, plan: Plan) -> str:
 def _without_retyping(text: str, plan: Plan) -> str:
     """What was just typed is not typed again: a second space, `zlib.` after `zlib.`, `import` after `import`."""
     if not plan.left.strip():
-        return text
+        # One space more than the editor's indentation is a slip, but in front of a comment's star.
+        slip = plan.left and text.startswith(" ") and text[1:2] not in (" ", "*")
+        return text[1:] if slip else text
     if plan.left[-1].isspace():
         text = text.lstrip(" \t")
         word = _LAST_WORD.search(plan.left.rstrip())
@@ -146,16 +158,29 @@ def _without_overlap(text: str, plan: Plan) -> str:
     for size in range(min(len(lines), len(below)), 0, -1):
         if [line.strip() for line in lines[-size:]] == below[:size]:
             return "\n".join(lines[:-size]).rstrip()
-    return text
+    return _until_the_next(lines, plan)
+
+
+def _until_the_next(lines: Sequence[str], plan: Plan) -> str:
+    """Up to a line that is, at the same depth, the one below the cursor; lines that only close something may be."""
+    following = next((line.rstrip() for line in plan.suffix.split("\n")[1:] if line.strip()), "")
+    if _FIRST_WORD.search(following) and following.strip() not in _CLOSING_WORDS:
+        for number, line in enumerate(lines):
+            whole = plan.left + line if number == 0 else line
+            if whole.rstrip() == following:
+                return "\n".join(lines[:number]).rstrip()
+    return "\n".join(lines)
 
 
 def _balanced(text: str, plan: Plan) -> str:
     """Without closing brackets that nothing opened: neither the completion nor the cursor's line left of it."""
-    depth = _open_brackets(plan.prefix)
+    # What stands right of the cursor closes brackets of this line, and so must the text.
+    depth = _unmatched(plan.left) if plan.right.strip() else _open_brackets(plan.prefix)
     taken = _leading_closers(plan.suffix)
     for closer in taken:  # the suffix will close these itself
-        if depth and depth[-1] == _PAIRS[closer]:
-            depth.pop()
+        if not depth or depth[-1] != _PAIRS[closer]:
+            break  # there is something inside that the text has to close first
+        depth.pop()
     for i, (character, quoted) in enumerate(_code(text)):
         if quoted:
             continue
@@ -169,7 +194,8 @@ def _balanced(text: str, plan: Plan) -> str:
 
 
 def _without_unclosed(text: str, plan: Plan) -> str:
-    """Without the lines from the one on that opens a bracket which neither it nor the suffix closes."""
+    """Without the lines from the one on that opens a bracket which neither it nor the suffix closes; of a line that
+    only opens a block, such as `!= nil {`, all but the brace stays."""
     depth = _open_brackets(plan.prefix)
     spare = []
     for opener in _unopened_closers(plan.suffix):
@@ -182,7 +208,9 @@ def _without_unclosed(text: str, plan: Plan) -> str:
         left = _unmatched("\n".join(lines[:number]))
         if left[::-1] == spare[: len(left)]:
             return text if number == len(lines) else "\n".join(lines[:number]).rstrip()
-    return ""
+    head = lines[0].rstrip().removesuffix("{").rstrip()
+    opens_block = len(lines) == 1 and text.rstrip().endswith("{") and _HEAD.search(head) and not _unmatched(head)
+    return head if opens_block else ""
 
 
 def _without_repetition(text: str, plan: Plan) -> str:
@@ -238,10 +266,13 @@ def _indent(line: str) -> int:
 
 
 def _loops(text: str) -> bool:
-    """Whether the text's end is one stretch three times over."""
+    """Whether the text's end is one stretch over and over. A row of one character may be a rule across the page."""
     tail = text[-240:]
-    for size in range(4, len(tail) // 3 + 1):
-        if tail[-size:] == tail[-2 * size : -size] == tail[-3 * size : -2 * size] and tail[-size:].strip():
+    for size in range(1, len(tail) // 3 + 1):
+        stretch = tail[-size:]
+        length = LONGEST_RULE if len(set(stretch)) == 1 else LEAST_LOOP
+        times = max(3, -(-length // size))
+        if stretch.strip() and tail.endswith(stretch * times):
             return True
     return False
 

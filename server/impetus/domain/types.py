@@ -180,12 +180,27 @@ class Role(Enum):
     SYSTEM = "system"
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"  # what a tool returned
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's request to run a tool of the client. `arguments` is a JSON object as text."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`tool_calls` and `reasoning` are an assistant's; `tool_call_id` says which call a tool's message answers."""
+
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +215,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A numbered passage of an answer: `[number]` in the text cites it."""
+    """A numbered passage of an answer: `[number]` in the text cites it.
+
+    One that is `given` is no file of the workspace: the client sent it, or a collection of documents holds it. Its text
+    stands as it is, and `hit.path` is its name.
+    """
 
     number: int
     hit: Hit
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +236,7 @@ class Usage:
 class FinishReason(Enum):
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"  # the client runs the tools and comes back with what they return
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +244,14 @@ class Sources:
     """First event of every answer, before any text."""
 
     sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """Files indexed so far, before Sources: the folder was never indexed, and the answer waits for what it needs."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +271,23 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """Text of what a model says to itself before it answers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPart:
+    """A part of the tool call number `index`. Its first part has `id` and `name`; `arguments` join to a JSON object."""
+
+    index: int
+    arguments: str
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Last event. `model` names what wrote the answer; "extractive" when no model did.
 
@@ -256,7 +302,7 @@ class Finish:
     unverified: tuple[int, ...] = ()
 
 
-AnswerEvent = Sources | Progress | Delta | Finish
+AnswerEvent = Indexing | Sources | Progress | Thought | Delta | CallPart | Finish
 
 
 # -- generation ------------------------------------------------------------------------------------------------------
@@ -301,10 +347,38 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a client can run. `parameters` is the JSON schema of its arguments, as JSON."""
+
+    name: str
+    description: str = ""
+    parameters: str = '{"type": "object", "properties": {}}'
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """Tools that an answer may call. `choice`: "auto", "required", or "named" for the tool `name`."""
+
+    tools: tuple[Tool, ...]
+    choice: Literal["auto", "required", "named"] = "auto"
+    name: str = ""
+    parallel: bool = True  # more than one call in an answer
+
+
+#: How long a model may think, as OpenAI names it. Models that only have a switch know "none" from the rest.
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+@dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """Messages; the generator applies its model's own chat template."""
+    """Messages; the generator applies its model's own chat template.
+
+    Raises BadRequest for tools, or an `effort` other than "none", where the model's family has none of it.
+    """
 
     messages: tuple[Message, ...]
+    tool_use: ToolUse | None = None
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +407,31 @@ class InfillPrompt:
 
 
 Prompt = ChatPrompt | TextPrompt | InfillPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """What an answer is given to read beside the conversation.
+
+    `limit` counts the passages that are searched for, None: chat.passages. Documents that are `given` are all read.
+    """
+
+    workspace: bool = True  # passages of the folders `roots`; none of them: of every open one
+    roots: tuple[Path, ...] = ()
+    collection: str = ""  # of documents; "*": all of them
+    limit: int | None = None
+    given: tuple[ContextFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """The next turn of a conversation and how it is to be answered."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    grounding: Grounding | None = None
+    tool_use: ToolUse | None = None
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +466,7 @@ class End:
     usage: Usage
 
 
-Step = Prefill | Piece | End
+Step = Prefill | Thought | Piece | CallPart | End
 
 
 # -- completion ------------------------------------------------------------------------------------------------------

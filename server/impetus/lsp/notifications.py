@@ -27,6 +27,16 @@ def did_open(client: Client, params: lsp.DidOpenTextDocumentParams) -> None:
     client.documents.set(Document(key, text, item.version, language, dirty=path is None))
     if path is not None:
         client.background(_compare_with_disk(client, key, path, item.version))
+    about = client.capabilities.text_document
+    if about is not None and about.inline_completion is not None:
+        client.background(_load_completion(client))
+
+
+async def _load_completion(client: Client) -> None:
+    """An editor that shows completions will ask for one soon, and loading the model takes longer than answering."""
+    with contextlib.suppress(ImpetusError):  # the request itself tells what is wrong
+        session = await client.session()
+        await session.load_completion()
 
 
 async def _compare_with_disk(client: Client, key: str, path: Path, version: int) -> None:

@@ -232,6 +232,13 @@ class StatusResult:
 
 
 @attrs.frozen(kw_only=True)
+class IndexingPart:
+    kind: str
+    done: int
+    total: int
+
+
+@attrs.frozen(kw_only=True)
 class SourcesPart:
     kind: str
     sources: tuple[Source, ...]
@@ -266,7 +273,12 @@ METHODS: Final[dict[str, tuple[type[Any], type[Any] | None]]] = {
 }
 
 #: Values streamed on the partialResultToken of ask and explain, by their `kind`.
-PARTS: Final[dict[str, type[Any]]] = {"sources": SourcesPart, "delta": DeltaPart, "progress": ProgressPart}
+PARTS: Final[dict[str, type[Any]]] = {
+    "indexing": IndexingPart,
+    "sources": SourcesPart,
+    "progress": ProgressPart,
+    "delta": DeltaPart,
+}
 
 
 def command_of(method: str) -> str:

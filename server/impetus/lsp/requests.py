@@ -188,6 +188,9 @@ async def code_action(client: Client, params: lsp.CodeActionParams) -> list[lsp.
     where = params.range
     automatic = params.context.trigger_kind is lsp.CodeActionTriggerKind.Automatic
     is_open = client.documents.get(convert.key_of(params.text_document.uri)) is not None
+    if is_open and automatic and where.start == where.end and client.session_now is not None:
+        # Editors ask for actions wherever the cursor stays a moment; nothing else tells a server where it is.
+        client.session_now.rest(client.cursor(params.text_document.uri, where.start))
     if not is_open or (automatic and where.start == where.end):
         return []
     about = {

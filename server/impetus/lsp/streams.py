@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from lsprotocol import types as lsp
 
-from impetus.domain.types import AnswerEvent, Delta, Finish, Progress, Source, Sources
+from impetus.domain.types import AnswerEvent, Delta, Finish, Indexing, Progress, Source, Sources
 from impetus.errors import ModelError
 from impetus.lsp import protocol
 from impetus.lsp.convert import sources
@@ -37,6 +37,9 @@ async def deliver(
         async with contextlib.aclosing(cast(AsyncGenerator[AnswerEvent, None], events)) as stream:
             async for event in stream:
                 match event:
+                    case Indexing(done, total):
+                        partial.send(protocol.IndexingPart(kind="indexing", done=done, total=total))
+                        work.report(f"indexing: {done:,} of {total:,} files", 100 * done // max(total, 1))
                     case Sources(found):
                         partial.send(protocol.SourcesPart(kind="sources", sources=sources(found, encoding)))
                         work.report("1 passage found" if len(found) == 1 else f"{len(found)} passages found")

@@ -5,7 +5,7 @@ the model before its next step. Without a chat model, answers are made of quotat
 """
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -16,14 +16,14 @@ from impetus.domain.quoting import query_terms
 from impetus.domain.secrets import mask
 from impetus.domain.types import (
     AnswerEvent,
+    CallPart,
     ChatPrompt,
+    ChatTurn,
     Delta,
     End,
     Finish,
     FinishReason,
-    Hit,
     InfillPrompt,
-    Message,
     Piece,
     Prefill,
     Priority,
@@ -38,9 +38,11 @@ from impetus.domain.types import (
     Source,
     Sources,
     Step,
+    Thought,
 )
-from impetus.errors import ModelError
+from impetus.errors import BadRequest, ModelError
 from impetus.services.facts import Retrieval, gather
+from impetus.services.grounding import DocumentSearch, Grounds, numbered
 from impetus.services.models import ModelRole, SessionModels
 from impetus.services.passages import Passages
 from impetus.services.workspace import View
@@ -71,7 +73,15 @@ class _Extract:
 
 
 class Assistant:
-    def __init__(self, retriever: Retrieval, models: SessionModels, settings: ChatSettings, files: FileReader) -> None:
+    def __init__(
+        self,
+        retriever: Retrieval,
+        models: SessionModels,
+        settings: ChatSettings,
+        files: FileReader,
+        documents: DocumentSearch,
+    ) -> None:
+        self._grounds = Grounds(retriever, documents, settings.passages)
         self._retriever = retriever
         self._models = models
         self._settings = settings
@@ -81,7 +91,7 @@ class Assistant:
         """A cited answer to a question about the workspace."""
         passages = Passages(self._files, view)
         query = SearchQuery(await self._query_text(question), question.limit, question.paths, question.languages)
-        sources = _numbered(await self._retriever.search(query, view))
+        sources = numbered(await self._retriever.search(query, view))
         extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(question.text, sources), extractive.HOW_TO)
         if not self._models.has("chat"):
             yield Sources(sources)
@@ -116,22 +126,19 @@ class Assistant:
         """Callees, callers, tests and similar code of the selected code, each range as it is now."""
         return explain.related(await gather(selection, self._retriever, Passages(self._files, view), view))
 
-    async def chat(
-        self, messages: Sequence[Message], view: View, sampling: Sampling, *, retrieval: bool
-    ) -> AsyncGenerator[AnswerEvent, None]:
-        """The next turn of a conversation, with passages of the workspace where `retrieval` asks for them.
+    async def chat(self, turn: ChatTurn, view: View) -> AsyncGenerator[AnswerEvent, None]:
+        """The next turn of a conversation, with what it is grounded in.
 
-        Without a chat model: extractive with retrieval, ModelUnavailable without.
+        Without a chat model: quotations where something was found, ModelUnavailable without `grounding`.
         """
         passages = Passages(self._files, view)
-        asked = next((m.content for m in reversed(messages) if m.role is Role.USER), "")
-        if not retrieval and not self._models.has("chat"):
+        asked = next((m.content for m in reversed(turn.messages) if m.role is Role.USER), "")
+        if turn.grounding is None and not self._models.has("chat"):
             self._models.model_id("chat")  # raises ModelUnavailable with what to do
         sources: tuple[Source, ...] = ()
-        if retrieval and asked.strip():
-            history = tuple(messages[:-1])
-            query = await self._query_text(Question(asked, history))
-            sources = _numbered(await self._retriever.search(SearchQuery(query, self._settings.passages), view))
+        if turn.grounding is not None and asked.strip():
+            query = await self._query_text(Question(asked, turn.messages[:-1]))
+            sources = await self._grounds.find(turn.grounding, query, view)
         if not self._models.has("chat"):
             extract = _Extract(extractive.NO_MODEL, lambda: extractive.blocks(asked, sources), extractive.HOW_TO)
             yield Sources(sources)
@@ -139,10 +146,13 @@ class Assistant:
                 yield event
             return
         if sources:
-            sources = prompts.affordable(sources, await self._room(sum(len(m.content) for m in messages)))
-        prompt = prompts.chat(messages, sources, mask)
+            asked_for = len(turn.grounding.given) if turn.grounding is not None else 0
+            given, found = sources[:asked_for], sources[asked_for:]  # what the client sends is never left out
+            spent = sum(len(m.content) for m in turn.messages) + sum(len(source.hit.text) for source in given)
+            sources = (*given, *prompts.affordable(found, await self._room(spent)))
+        prompt = replace(prompts.chat(turn.messages, sources, mask), tool_use=turn.tool_use, effort=turn.effort)
         yield Sources(sources)
-        async with aclosing(self._told(prompt, sampling, sources, passages)) as events:
+        async with aclosing(self._told(prompt, turn.sampling, sources, passages)) as events:
             async for event in events:
                 yield event
 
@@ -171,7 +181,8 @@ class Assistant:
                     begun = begun or isinstance(event, Delta)
                     yield event
             return
-        except ModelError as error:
+        except (ModelError, BadRequest) as error:
+            # A server of a model may find the request bad that any other one takes.
             if begun:
                 raise
             log.warning("The chat model failed; answering with quotations: %s", error)
@@ -188,6 +199,8 @@ class Assistant:
                 match step:
                     case Prefill(done, total):
                         yield Progress(done, total)
+                    case Thought() | CallPart():
+                        yield step
                     case Piece(piece, scores=scores):
                         if piece or scores:
                             text.append(piece)
@@ -230,7 +243,3 @@ class Assistant:
 
     def _sampling(self) -> Sampling:
         return Sampling(max_tokens=self._settings.max_tokens, temperature=self._settings.temperature)
-
-
-def _numbered(hits: Sequence[Hit]) -> tuple[Source, ...]:
-    return tuple(Source(number, hit) for number, hit in enumerate(hits, 1))

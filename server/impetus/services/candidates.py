@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from impetus.domain.ports import Placed, Vectors, VectorStore
+from impetus.domain.ports import Vectors, VectorStore
 from impetus.domain.query import ParsedQuery
 from impetus.domain.ranking import Candidate
 from impetus.services.neural import Asked
@@ -66,19 +66,19 @@ def indexed(
     neural = _nearest(asked, store.neural, limit)
     found = store.reader.placed(list(lexical | dense | neural), roots)
     if query.paths:
-        known = {(placed.file, placed.chunk.start) for placed in found}
+        known = {(placed.file.key, placed.chunk.start) for placed in found}
         named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
-        found += [placed for placed in named if (placed.file, placed.chunk.start) not in known]
-    uncovered = _uncovered(neural, store.neural, found)
-    return [
-        Candidate(
-            placed,
-            lexical.get(placed.chunk.id, 0.0),
-            dense.get(placed.chunk.id, 0.0),
-            neural=None if placed.chunk.id in uncovered else neural.get(placed.chunk.id, 0.0),
-        )
-        for placed in found
+        found += [placed for placed in named if (placed.file.key, placed.chunk.start) not in known]
+    candidates = [
+        Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found
     ]
+    if neural and store.neural is not None:
+        # The neural search had no chance to find those without a vector.
+        uncovered = store.neural.missing(sorted({placed.chunk.id for placed in found} - neural.keys()))
+        for candidate in candidates:
+            if candidate.placed.chunk.id not in uncovered:
+                candidate.neural = neural.get(candidate.placed.chunk.id, 0.0)
+    return candidates
 
 
 def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit: int) -> list[Candidate]:
@@ -95,12 +95,6 @@ def _nearest(asked: Asked | None, vectors: VectorStore | None, limit: int) -> di
     """By neural vectors; empty where there is no embedder, no vector of the query in time, or nothing filled in yet."""
     vector = asked.result() if asked is not None and vectors is not None and len(vectors) else None
     return dict(vectors.search(vector, limit)) if vectors is not None and vector is not None else {}
-
-
-def _uncovered(nearest: Mapping[str, float], vectors: VectorStore | None, found: Sequence[Placed]) -> set[str]:
-    """Ids of chunks that the neural search had no chance to find."""
-    ids = {placed.chunk.id for placed in found}
-    return vectors.missing(sorted(ids - nearest.keys())) if nearest and vectors is not None else ids
 
 
 def _ending(path: str) -> str:

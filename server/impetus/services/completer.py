@@ -9,28 +9,26 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from impetus.config import CompletionSettings
 from impetus.domain import completion, trimming
-from impetus.domain.completion import Plan
 from impetus.domain.rhythm import Rhythm
-from impetus.domain.secrets import mask
 from impetus.domain.types import (
     Completion,
     Cursor,
     Document,
     End,
     FinishReason,
-    InfillPrompt,
     Piece,
     Priority,
     Sampling,
     Shape,
 )
 from impetus.services.completion_cache import CompletionCache
-from impetus.services.completion_context import CodeLookup, CompletionContext
+from impetus.services.completion_context import CodeLookup
+from impetus.services.completion_prompts import REST_S, CompletionPrompts, Request
 from impetus.services.completion_running import Running
 from impetus.services.facts import place_of
 from impetus.services.models import SessionModels
@@ -47,26 +45,6 @@ AHEAD_WITHIN_S = 0.5
 OTHERS_TEMPERATURE = 0.6
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What stays the same while a request is answered."""
-
-    document: Document
-    offset: int
-    plan: Plan
-    path: str
-    view: View
-    explicit: bool
-
-    @property
-    def key(self) -> str:
-        return self.document.key
-
-    @property
-    def text(self) -> str:
-        return self.document.text
-
-
 class Completer:
     def __init__(
         self,
@@ -76,10 +54,11 @@ class Completer:
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rest: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(REST_S),
     ) -> None:
         self._models = models
         self._settings = settings
-        self._context = CompletionContext(lookup)
+        self._prompts = CompletionPrompts(models, lookup, settings, clock=clock, rest=rest)
         self._clock = clock
         self._pause = pause
         self._kept = CompletionCache()
@@ -104,8 +83,8 @@ class Completer:
         document = cursor.document
         key = document.key
         overtaken = self._overtake(key)
+        request = self._request(cursor, view, explicit)
         try:
-            request = self._request(cursor, view, explicit)
             if request is None:
                 self._stop(key)
                 return None
@@ -117,6 +96,25 @@ class Completer:
         finally:
             if self._latest.get(key) is overtaken:
                 del self._latest[key]
+                if request is not None:
+                    self._prompts.settle(request)
+
+    def rest(self, cursor: Cursor, view: View) -> None:
+        """The cursor went here, and may stay: a completion asked for here should come at once."""
+        request = self._request(cursor, view, explicit=False)
+        if request is not None and cursor.document.key not in self._latest:
+            self._prompts.settle(request)
+
+    async def prepare(self, cursor: Cursor, view: View) -> None:
+        """Have the model read what a completion here would need, now."""
+        request = self._request(cursor, view, explicit=True)
+        if request is not None:
+            await self._prompts.read(request)
+
+    async def load(self) -> None:
+        """Load the model if completions are wanted."""
+        if self._models.has("completion") and self._settings.enable:
+            await self._models.load("completion")
 
     async def others(self, cursor: Cursor, view: View, number: int) -> list[Completion]:
         """Up to `number` further completions of a place, drawn at random; the same one is not given twice."""
@@ -133,12 +131,18 @@ class Completer:
         self._latest.pop(key, None)
         self._stop(key)
         self._kept.forget(key)
-        self._context.forget(key)
+        self._prompts.forget(key)
         self._rhythms.pop(key, None)
+
+    def close(self) -> None:
+        """Stop what is under way; nobody waits for it any more."""
+        for key in tuple(self._running):
+            self._stop(key)
+        self._prompts.close()
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
-    def _request(self, cursor: Cursor, view: View, explicit: bool) -> _Request | None:
+    def _request(self, cursor: Cursor, view: View, explicit: bool) -> Request | None:
         """None where nothing is wanted."""
         if not self._models.has("completion") or not (self._settings.enable or explicit):
             return None
@@ -148,9 +152,9 @@ class Completer:
         if plan.shape is Shape.NONE:
             return None
         _, path = place_of(document, view)
-        return _Request(document, offset, plan, path, view, explicit)
+        return Request(document, offset, plan, path, view, explicit)
 
-    async def _answer(self, request: _Request, overtaken: asyncio.Event, least: float) -> Completion | None:
+    async def _answer(self, request: Request, overtaken: asyncio.Event, least: float) -> Completion | None:
         key, text, offset = request.key, request.text, request.offset
         rhythm = self._rhythms.setdefault(key, Rhythm())
         rhythm.asked(self._clock())
@@ -160,7 +164,8 @@ class Completer:
             if kept is not None and (kept.text or not request.explicit or own is not None):
                 return self._shown(request, kept.text)
             running = self._running.get(key)
-            if running is None or running is own or request.explicit or not running.agrees(text):
+            # One that is done and whose kept result does not go on here has nothing to say.
+            if running is None or running is own or running.done or request.explicit or not running.agrees(text):
                 if own is not None:
                     return None  # its result belongs to a text that is gone
                 self._stop(key)
@@ -172,7 +177,7 @@ class Completer:
             if running is own and running.error is not None:
                 raise running.error
 
-    def _start(self, request: _Request, least: float, rhythm: Rhythm) -> Running:
+    def _start(self, request: Request, least: float, rhythm: Rhythm) -> Running:
         """Compute the completion of a request; the result is kept."""
         running = Running(request.text[: request.offset], request.text[request.offset :])
         began = self._clock()
@@ -188,13 +193,13 @@ class Completer:
         running.start(work)
         return running
 
-    def _shown(self, request: _Request, text: str) -> Completion | None:
+    def _shown(self, request: Request, text: str) -> Completion | None:
         if not text:
             return None
         self._ahead(request, text)
         return self._completion(text, request)
 
-    def _ahead(self, request: _Request, shown: str) -> None:
+    def _ahead(self, request: Request, shown: str) -> None:
         """While a suggestion is looked at, compute the one that comes after it is accepted."""
         rhythm = self._rhythms.get(request.key)
         running = self._running.get(request.key)
@@ -245,20 +250,14 @@ class Completer:
 
     async def _compute(
         self,
-        request: _Request,
+        request: Request,
         sampling: Sampling,
         least: float,
         wrote: Callable[[str], None] = lambda raw: None,
     ) -> str:
         """What to insert, trimmed and checked; empty when nothing of it is worth showing."""
         plan, document = request.plan, request.document
-        context = (
-            await self._context.gather(request.key, document, request.offset, request.path, request.view)
-            if self._settings.context
-            else ()
-        )
-        prompt = InfillPrompt(mask(plan.prefix), mask(plan.suffix), request.path, context)
-        text = trimming.trim(await self._generate(prompt, plan, sampling, least, wrote), plan)
+        text = trimming.trim(await self._generate(request, sampling, least, wrote), plan)
         if text is None:
             return ""
         if len(document.text) <= completion.MAX_PARSED:
@@ -266,14 +265,16 @@ class Completer:
             return "" if bad else text
         return text
 
-    async def _generate(
-        self, prompt: InfillPrompt, plan: Plan, sampling: Sampling, least: float, wrote: Callable[[str], None]
-    ) -> str:
+    async def _generate(self, request: Request, sampling: Sampling, least: float, wrote: Callable[[str], None]) -> str:
         """What the model writes, as far as it can matter; nothing when it begins less sure than `least`."""
-        raw = ""
+        plan, raw = request.plan, ""
+        prompt = await self._prompts.make(request)
+        answering = self._prompts.answering(request.key, prompt)
         async with aclosing(self._models.stream("completion", prompt, sampling, Priority.TYPING)) as steps:
             async for step in steps:
                 if isinstance(step, Piece):
+                    if not raw:
+                        answering()
                     if not raw and step.logprob is not None and step.logprob < least:
                         return ""
                     raw += step.text
@@ -284,7 +285,7 @@ class Completer:
                     raw = trimming.whole_lines(raw, plan)
         return raw
 
-    def _completion(self, text: str, request: _Request) -> Completion:
+    def _completion(self, text: str, request: Request) -> Completion:
         model = self._models.model_id("completion")
         return Completion(text, request.offset, request.offset, request.document.version, model)
 

@@ -27,8 +27,9 @@ MAX_NAMES = 12
 SIGNATURES_ROOM = 1_200
 PASSAGES_ROOM = 1_200
 PASSAGE_ROOM = 600
-#: Passages looked at; some say nothing new.
+#: Passages looked at, some of which say nothing new, and those that the model is shown: as many as in its training.
 PASSAGES = 6
+MOST_PASSAGES = 4
 #: The context stays while the cursor is within the same so many lines.
 BAND = 16
 MAX_KEPT = 50
@@ -85,7 +86,7 @@ class CompletionContext:
         names = list(dict.fromkeys([*reversed(used), *imported]))
         symbols = await self._lookup.definitions(names[:MAX_NAMES], view) if names else []
         named = [s for s in symbols if s.path != path and s.definition.name in names]
-        return (*_passages(helpful, asked), *_signatures(named))
+        return (*_passages(helpful[:MOST_PASSAGES], asked), *_signatures(named))
 
 
 def _last_lines(before: str) -> str:

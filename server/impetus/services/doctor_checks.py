@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from impetus.domain.types import Cursor, Document
-from impetus.languages import grammar, languages
+from impetus.languages import Language, grammar, languages
 from impetus.services.doctor import Check, CheckResult, bad, good, warning
 from impetus.services.doctor_editors import editor_checks
 from impetus.services.session import Session
@@ -44,7 +44,7 @@ def system_checks(home: Path) -> list[Check]:
         Check("Home directory", lambda: home_directory(home)),
         Check("git", lambda: git(shutil.which("git"))),
         Check("File watching", lambda: watch_limit(INOTIFY_LIMIT)),
-        Check("Grammars", grammars),
+        Check("Grammars", lambda: grammars(languages())),
     ]
 
 
@@ -117,8 +117,10 @@ def watch_limit(file: Path) -> CheckResult:
     )
 
 
-def grammars() -> CheckResult:
-    names = [name for name, language in languages().items() if language.query]
+def grammars(known: Mapping[str, Language]) -> CheckResult:
+    if not known:
+        return bad("none found: every file is indexed as plain text", "Reinstall Impetus")
+    names = [name for name, language in known.items() if language.query]
     broken = []
     for name in names:
         try:
@@ -127,7 +129,7 @@ def grammars() -> CheckResult:
             broken.append(f"{name} ({error})")
     if broken:
         return bad(f"{len(broken)} of {len(names)} fail: {', '.join(broken)}", "Reinstall Impetus")
-    plain = len(languages()) - len(names)
+    plain = len(known) - len(names)
     return good(f"{len(names)} load" + (f", {plain} more as plain text" if plain else ""))
 
 
@@ -156,7 +158,8 @@ async def chat_model(session: Session) -> CheckResult:
     if model is None or model.state == "none":
         return warning(
             "none is configured: answers are put together from passages",
-            "Set chat.model to the folder of an MLX model, or to a model's name together with chat.base_url",
+            "`impetus models list` shows what suits this machine and how to get it; or set chat.model to a model's "
+            "name together with chat.base_url",
         )
     if model.state in ("missing", "failed"):
         return bad(f"{model.id}: {model.detail or model.state}", "Check chat.model and chat.base_url")

@@ -1,7 +1,7 @@
 """Looks whether the editors on this machine are set up to start Impetus, and says how to do it where they are not."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _SUFFIXES = frozenset({".lua", ".vim", ".toml", ".el", ".json"})
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Where an editor keeps its configuration, relative to the user's folder (`~`) or the configuration folder."""
+    """Where an editor keeps configuration and plugins, as patterns below the folders of `_folders`."""
 
     name: str
     places: tuple[str, ...]
@@ -25,9 +25,8 @@ class Editor:
 EDITORS = (
     Editor(
         "Neovim",
-        ("$CONFIG/nvim",),
-        "In init.lua: vim.lsp.config('impetus', {cmd = {'impetus', 'lsp'}, root_markers = {'.git'}}); "
-        "vim.lsp.enable('impetus')",
+        ("$CONFIG/nvim", "$DATA/nvim/site/pack/*/*/impetus"),
+        "Install the plugin clients/neovim of the repository; its README says how",
     ),
     Editor(
         "VS Code",
@@ -37,8 +36,9 @@ EDITORS = (
             "~/Library/Application Support/Code/User/settings.json",
             "~/.vscode/extensions/extensions.json",
             "~/.vscode-oss/extensions/extensions.json",
+            "~/.vscode-server/extensions/extensions.json",
         ),
-        "Install the extension from clients/vscode",
+        "Install the extension clients/vscode of the repository; its README says how",
     ),
     Editor(
         "Helix",
@@ -56,18 +56,18 @@ EDITORS = (
 
 def editor_checks(user: Path) -> list[Check]:
     """One check for each editor that has a configuration here; one that says so when none has."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config")
-    present = [editor for editor in EDITORS if any(place.exists() for place in _places(editor, user, config))]
+    folders = _folders(user)
+    present = [editor for editor in EDITORS if _places(editor, folders)]
     if not present:
         return [Check("Editors", lambda: _none())]
     return [
-        Check(f"Editor {editor.name}", lambda editor=editor: configured(editor, user, config))  # type: ignore[misc]
+        Check(f"Editor {editor.name}", lambda editor=editor: configured(editor, folders))  # type: ignore[misc]
         for editor in present
     ]
 
 
-def configured(editor: Editor, user: Path, config: Path) -> CheckResult:
-    for place in _places(editor, user, config):
+def configured(editor: Editor, folders: Mapping[str, Path]) -> CheckResult:
+    for place in _places(editor, folders):
         for file in _files(place):
             try:
                 if b"impetus" in file.read_bytes().lower():
@@ -82,11 +82,18 @@ def _none() -> CheckResult:
     return warning(f"no configuration of {names} found", "Any LSP client can start `impetus lsp`")
 
 
-def _places(editor: Editor, user: Path, config: Path) -> list[Path]:
-    return [
-        config / place.removeprefix("$CONFIG/") if place.startswith("$CONFIG/") else user / place.removeprefix("~/")
-        for place in editor.places
-    ]
+def _folders(user: Path) -> dict[str, Path]:
+    return {
+        "~": user,
+        "$CONFIG": Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config"),
+        "$DATA": Path(os.environ.get("XDG_DATA_HOME") or user / ".local" / "share"),
+    }
+
+
+def _places(editor: Editor, folders: Mapping[str, Path]) -> list[Path]:
+    """Those that are there."""
+    parts = (place.partition("/") for place in editor.places)
+    return [found for folder, _, pattern in parts for found in sorted(folders[folder].glob(pattern))]
 
 
 def _files(place: Path) -> Iterator[Path]:

@@ -3,19 +3,33 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from impetus.config import IndexSettings, Settings
+from impetus.domain.conversations import ConversationStore
 from impetus.domain.feedback import TallyStore
-from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, ProblemSource, Vectors, Watcher
+from impetus.domain.hardware import Conditions, Hardware
+from impetus.domain.ports import (
+    Analyzer,
+    CatalogCounts,
+    Embedder,
+    FileSource,
+    Machine,
+    ProblemSource,
+    Vectors,
+    Watcher,
+)
 from impetus.domain.types import EngineStatus, Health, IndexProgress, ModelState, Problem, ScanReport, SkippedFile
 from impetus.errors import EngineStopped, ImpetusError, NotFound
+from impetus.services.conversations import Conversations
+from impetus.services.dispatcher import BackendState
+from impetus.services.documents import Documents
 from impetus.services.feedback import Feedback
 from impetus.services.files import RootFiles
 from impetus.services.filling import filling_state
-from impetus.services.models import Models, SessionModels
+from impetus.services.models import ModelPull, Models, SessionModels
 from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
@@ -38,7 +52,11 @@ class Parts:
     models: Models
     tallies: TallyStore
     repository_for: Callable[[Path], Repository]
+    documents: Documents
+    conversations: ConversationStore
+    pull: ModelPull
     neural: Neural | None = None
+    machine: Machine | None = None
     problem_sources: tuple[ProblemSource, ...] = ()  # adapters that say when they are degraded
 
 
@@ -60,6 +78,9 @@ class Engine:
         self.models.subscribe(self._changed)
         self.retriever = Retriever(self._repository_of, self.files, parts.embedder, self._note_stale, parts.neural)
         self.feedback = Feedback(parts.tallies)
+        self.documents = parts.documents
+        self.conversations = Conversations(parts.conversations)
+        self.pull = parts.pull
 
     @property
     def embedding_id(self) -> str:
@@ -101,6 +122,8 @@ class Engine:
                 index.start()
             elif index.filling is not None:
                 await index.filling.measure()
+        else:
+            await index.repository.open()  # somebody else may be at it at this moment
         index.users += 1
         index.open_first = first
 
@@ -220,7 +243,27 @@ class Engine:
         if self._parts.neural is None:
             return ()
         fillings = [index.filling.filled for index in self._indexes.values() if index.filling is not None]
-        return (filling_state(self._parts.neural.id, self._parts.neural.failure, fillings),)
+        return (filling_state(self._parts.neural, fillings),)
+
+    async def machine(self) -> tuple[Hardware, Conditions] | None:
+        """What this machine is and how it fares, as far as its system says."""
+        machine = self._parts.machine
+        return await asyncio.to_thread(lambda: (machine.hardware(), machine.conditions())) if machine else None
+
+    def embedding_backends(self) -> tuple[BackendState, ...]:
+        """Where the neural embedder may be computed, the preferred backend first; empty without one of our own."""
+        return self._parts.neural.backends if self._parts.neural is not None else ()
+
+    async def try_embedding_backends(self) -> tuple[BackendState, ...]:
+        """`embedding_backends`, after each had the chance to prove itself. Raises ModelError."""
+        if self._parts.neural is not None:
+            await asyncio.to_thread(self._parts.neural.try_backends)
+        return self.embedding_backends()
+
+    def embedders(self) -> Mapping[str, Embedder]:
+        """Everything that computes vectors here, by where it does; for measurements."""
+        neural = self._parts.neural.embedders() if self._parts.neural is not None else {}
+        return {"CPU (static)": self._parts.embedder, **neural}
 
     def touch(self) -> None:
         """Somebody types: work in the background waits."""
@@ -268,6 +311,7 @@ class Engine:
             self._parts.neural.close()
         await self.models.close()
         await self.feedback.close()
+        await self.documents.close()
         for repository in self._repositories.values():
             await repository.close()
         self._indexes.clear()

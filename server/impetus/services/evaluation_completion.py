@@ -1,7 +1,8 @@
 """How often completion writes exactly what stood there: holes asked one by one of a session, as an editor would.
 
 Every hole is asked for explicitly, so that what is measured is the model, its context and the trimming, not when the
-editor is left alone. Of an answer of several lines the first one counts.
+editor is left alone; and after the model has read what stands there, as when the cursor has rested a moment. Of an
+answer of several lines the first one counts.
 """
 
 import time
@@ -59,6 +60,7 @@ async def evaluate_holes(
     for hole in holes:
         document = Document(str(root / hole.path), hole.text, 1, hole.language, dirty=True)
         session.documents.set(document)
+        await session.prepare_completion(Cursor(document, hole.offset))
         start = clock()
         answer = first_line(await session.complete(Cursor(document, hole.offset), explicit=True))
         seconds = clock() - start

@@ -73,7 +73,7 @@ def labeled_holes(folder: Path, rows: Iterable[Mapping[str, object]]) -> list[Ho
     holes = []
     for row in rows:
         path, line, column = str(row["file"]), int(str(row["line"])), int(str(row["character"]))
-        lines = _read(folder / path).split("\n")
+        lines = read(folder / path).split("\n")
         if line < len(lines) and lines[line][column:].strip():
             start = sum(len(one) + 1 for one in lines[:line])
             holes.append(_hole("\n".join(lines), start + column, path, detect(path)))
@@ -90,7 +90,8 @@ def _is_code(language: str) -> bool:
     return bool(known.query) and not known.prose and language not in _DATA
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """The text of a file; empty for one that is gone, too large or no text."""
     try:
         data = path.read_bytes()
         return data.decode("utf-8").replace("\r\n", "\n") if len(data) <= MAX_FILE else ""
@@ -102,7 +103,7 @@ def _find(folder: Path, paths: list[str], language: str, chooser: random.Random)
     """A hole of one language; None when a fair number of tries finds no line long enough."""
     for _ in range(_TRIES * len(paths)):
         path = chooser.choice(paths)
-        hole = _cut(_read(folder / path), path, language, chooser)
+        hole = _cut(read(folder / path), path, language, chooser)
         if hole is not None:
             return hole
     return None

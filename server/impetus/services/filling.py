@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from impetus.domain.chunking import blob_id
@@ -18,6 +19,7 @@ from impetus.domain.ports import FileSource, Placed, Vectors, VectorStore
 from impetus.domain.secrets import mask_bytes
 from impetus.domain.types import ModelState
 from impetus.errors import EngineStopped, ImpetusError, NotFound
+from impetus.services.dispatcher import BackendState
 from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 
@@ -40,23 +42,38 @@ class Filled:
     rate: float = 0.0
 
 
-def filling_state(model: str, failure: str, filled: Sequence[Filled]) -> ModelState:
+def filling_state(neural: Neural, filled: Sequence[Filled]) -> ModelState:
     """The neural embedder in the status, over all roots."""
     done, total = sum(one.done for one in filled), sum(one.total for one in filled)
     counted = f"{done:,} of {total:,} chunks"
-    if failure:
-        return ModelState("embedding", model, "failed", f"{failure}; {counted} have a vector")
+    on = _on(neural.backends)
+    if neural.failure:
+        return ModelState("embedding", neural.id, "failed", f"{neural.failure}; {counted} have a vector")
     if done >= total:
-        return ModelState("embedding", model, "ready", f"{total:,} chunk{'s' * (total != 1)}" if total else "")
+        detail = f"{total:,} chunk{'s' * (total != 1)}{on}" if total else on.strip()
+        return ModelState("embedding", neural.id, "ready", detail)
+    if neural.waits:
+        return ModelState("embedding", neural.id, "filling", f"{counted}; waits: {neural.waits}")
     rate = max(one.rate for one in filled)
     if not rate:
-        return ModelState("embedding", model, "filling", counted)
+        return ModelState("embedding", neural.id, "filling", f"{counted}{on}")
     minutes = max(1, round((total - done) / rate / 60))
-    return ModelState("embedding", model, "filling", f"{counted}, about {minutes:,} min left")
+    return ModelState("embedding", neural.id, "filling", f"{counted}{on}, about {minutes:,} min left")
+
+
+def _on(backends: Sequence[BackendState]) -> str:
+    """` on the GPU (Neural Engine: it is slow)`"""
+    used = "".join(f" on the {one.name}" for one in backends if one.state == "in use")
+    passed_over = "; ".join(f"{one.name}: {one.reason}" for one in backends if one.reason)
+    return f"{used} ({passed_over})" if passed_over else used
 
 
 class Filling:
-    """Runs as one task of a root's index; `calm` says when that index itself has nothing to do."""
+    """Runs as one task of a root's index; `calm` says when that index itself has nothing to do.
+
+    Its stores are touched on the repository's own thread alone: they are closed there, and native code does not forgive
+    a store that is closed under it.
+    """
 
     def __init__(
         self,
@@ -98,7 +115,7 @@ class Filling:
 
     async def measure(self) -> None:
         """Count what is there, for a status without work."""
-        await asyncio.to_thread(self._look, None)
+        await self._repository.run(partial(self._look, None))
         self._on_change()
 
     async def run(self) -> None:
@@ -122,7 +139,7 @@ class Filling:
             await self._calm()
             await self._neural.quiet()
             await self._look_at_noted()
-            batch = await asyncio.to_thread(self._next, self._open_first())
+            batch = await self._repository.run(partial(self._next, self._open_first()))
             if not batch:
                 if self._noted == set():
                     return
@@ -146,14 +163,14 @@ class Filling:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 continue
             pause = self._neural.retry
-            await asyncio.to_thread(self._store, batch, vectors)
+            await self._repository.run(partial(self._store, batch, vectors))
             self._count(batch, took)
             self._on_change()
 
     async def _look_at_noted(self) -> None:
         noted, self._noted = self._noted, set()
         if noted is None or noted:
-            await asyncio.to_thread(self._look, noted)
+            await self._repository.run(partial(self._look, noted))
             self._on_change()
 
     def _look(self, paths: set[str] | None) -> None:

@@ -1,4 +1,5 @@
-"""What changed under one root, and how it gets into the index. Synchronous: runs on the root's index thread.
+"""What changed under one root, and how it gets into the index. Synchronous: runs on the root's index thread, and in the
+index worker.
 
 Every cause (start-up scan, save, watcher, branch switch) ends here as a set of paths. A file is mapped to its content
 only after the content's vectors are stored, so a kill at any moment leaves work undone, never a wrong index.
@@ -6,7 +7,7 @@ only after the content's vectors are stored, so a kill at any moment leaves work
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ from impetus.domain.digest import chunk_text
 from impetus.domain.ports import (
     Analyzer,
     CatalogWriter,
+    Changes,
     Digest,
     Embedder,
     FileSource,
@@ -27,25 +29,14 @@ from impetus.errors import NotFound
 from impetus.languages import detect
 
 #: A transaction is closed after so many bytes of source. The first is small, because then search begins to answer;
-#: each is twice the one before, because commits cost.
+#: each is twice the one before up to a limit, because commits cost.
 _FIRST_BATCH_BYTES = 60_000
-_BATCH_BYTES = 2_000_000
+BATCH_BYTES = 250_000
 _BATCH_FILES = 200
 #: With more changed paths than this a walk over the root is cheaper than asking for each.
 _WALK_ABOVE = 200
 _IGNORE_FILES = frozenset({".gitignore", ".impetusignore"})
 _BRANCH = ".git/HEAD"
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Files to read, with the size and time that were seen, and files that are no longer there."""
-
-    dirty: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    gone: Set[str] = frozenset()
-    problems: tuple[Problem, ...] = ()
-    reparse: bool = False  # also contents that the catalog knows
-    skipped: int | None = None  # left out by rules; None where no walk has counted them
 
 
 @dataclass(slots=True)
@@ -70,6 +61,8 @@ class Indexer:
         vectors: VectorStore,
         embedder: Embedder,
         analyzer: Analyzer,
+        *,
+        batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self._root = root
         self._files = files
@@ -77,6 +70,8 @@ class Indexer:
         self._vectors = vectors
         self._embedder = embedder
         self._analyzer = analyzer
+        self._batch_bytes = batch_bytes
+        self.digested = 0  # bytes that were not known
 
     def changes(self, paths: Set[Path]) -> Changes:
         """Compare what is on disk at `paths` (files or folders, present or not) with the catalog."""
@@ -172,11 +167,12 @@ class Indexer:
             batch.digests.append(digest)
             batch.files[path] = state
             batch.size += len(data)
+            self.digested += len(data)
             for chunk in digest.analysis.chunks:
                 batch.texts.setdefault(chunk.id, chunk_text(data, chunk))
             if batch.full:
                 yield batch
-                batch = _Batch(limit=min(2 * batch.limit, _BATCH_BYTES))
+                batch = _Batch(limit=min(2 * batch.limit, self._batch_bytes))
         if batch.files:
             yield batch
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from impetus.config import ChatSettings, CompletionSettings, Settings
-from impetus.domain.ports import ModelWorker, Vectors
+from impetus.domain.ports import Counters, ModelWorker, Vectors
 from impetus.domain.types import ModelState, Priority, Prompt, Sampling, Step
 from impetus.errors import ModelUnavailable
 from impetus.services.admission import Admission
@@ -51,7 +51,37 @@ class RemoteModel(Protocol):
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]: ...
 
+    async def check(self) -> None:
+        """Bring `state` up to date; takes a few seconds at most."""
+        ...
+
     async def close(self) -> None: ...
+
+
+class PullStep(Protocol):
+    """How far a fetch is: `bytes` of `total` over all files, `file` the one under way; the last `state` is "done"."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+
+class ModelPull(Protocol):
+    """Fetches models by their names in the catalogue."""
+
+    async def pull(self, name: str, on_progress: Callable[[PullStep], None]) -> Path:
+        """The folder of the model; `on_progress` is called on the event loop. Canceling it leaves what was fetched for
+        the next call. Raises BadRequest, NotFound, Denied, Busy, ModelError.
+        """
+        ...
 
 
 class Model(Protocol):
@@ -69,7 +99,13 @@ class Model(Protocol):
         """State and detail, as in `ModelState`."""
         ...
 
+    async def check(self) -> None: ...
+
     def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]: ...
+
+    async def read(self, prompt: Prompt) -> None:
+        """Read a prompt whenever nobody else needs the model, so that one that begins like it is answered sooner."""
+        ...
 
     async def load(self) -> None: ...
 
@@ -123,6 +159,10 @@ class Models:
         """Name of each local model that is held → bytes of its weights and caches."""
         return {folder.name: held.nbytes for folder, held in self._worker.states().items() if held.nbytes}
 
+    def counters(self) -> dict[str, Counters]:
+        """Name of each local model that is held → what it has computed, as of the last request that ran to its end."""
+        return {folder.name: held.counters for folder, held in self._worker.states().items()}
+
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop when the state of a local model has changed."""
         self._worker.subscribe(listener)
@@ -142,18 +182,24 @@ class Models:
         return self._local(Path(settings.model).expanduser().absolute()) if settings.model else None
 
     def _local(self, folder: Path) -> Model:
-        return _Local(folder, self._worker, self._admission, self._context_length)
+        return _Local(folder, self._worker, self._admission, self._background, self._context_length)
 
 
 class _Local:
     """A model in the worker, named by its folder."""
 
     def __init__(
-        self, folder: Path, worker: ModelWorker, admission: Admission, context_length: Callable[[Path], int]
+        self,
+        folder: Path,
+        worker: ModelWorker,
+        admission: Admission,
+        background: Background,
+        context_length: Callable[[Path], int],
     ) -> None:
         self._folder = folder
         self._worker = worker
         self._admission = admission
+        self._background = background
         self._context_length = context_length
 
     @property
@@ -177,6 +223,15 @@ class _Local:
             async with aclosing(self._worker.stream(self._folder, prompt, sampling, priority)) as steps:
                 async for step in steps:
                     yield step
+
+    async def check(self) -> None:
+        return  # the worker tells of its own accord
+
+    async def read(self, prompt: Prompt) -> None:
+        await self._background.wait()
+        async with aclosing(self.stream(prompt, Sampling(max_tokens=1), Priority.INDEX)) as steps:
+            async for _ in steps:
+                pass
 
     async def load(self) -> None:
         await self._worker.load(self._folder)
@@ -209,6 +264,13 @@ class _Remote:
                 async for step in steps:
                     yield step
 
+    async def check(self) -> None:
+        await self._remote.check()
+
+    async def read(self, prompt: Prompt) -> None:
+        """What its server keeps of prompts is its own affair."""
+        return
+
     async def load(self) -> None:
         return
 
@@ -228,6 +290,13 @@ class SessionModels:
     def model_id(self, role: ModelRole) -> str:
         return self._model(role).model_id
 
+    def is_local(self, role: ModelRole) -> bool:
+        return isinstance(self._roles[role], _Local)
+
+    def is_ready(self, role: ModelRole) -> bool:
+        """Whether a request is answered without loading anything first."""
+        return self._model(role).state()[0] == "ready"
+
     async def context_length(self, role: ModelRole) -> int:
         """In tokens. Raises ModelError."""
         return await asyncio.to_thread(lambda: self._model(role).context_length)
@@ -238,6 +307,10 @@ class SessionModels:
         """Prefill*, Piece*, End. Use with `contextlib.aclosing`; leaving it stops the model before its next step."""
         return self._model(role).stream(prompt, sampling, priority)
 
+    async def read(self, role: ModelRole, prompt: Prompt) -> None:
+        """Let a local model read a prompt in the background; does nothing to a remote one."""
+        await self._model(role).read(prompt)
+
     async def load(self, role: ModelRole) -> None:
         """Load a local model now, also one that is not loaded by itself any more; does nothing to a remote one."""
         await self._model(role).load()
@@ -245,6 +318,10 @@ class SessionModels:
     async def unload(self, role: ModelRole) -> None:
         """Give a local model's memory back; does nothing to a remote one."""
         await self._model(role).unload()
+
+    async def check(self) -> None:
+        """Ask the servers of remote models whether they are there; `states` says what came out."""
+        await asyncio.gather(*(model.check() for model in self._roles.values() if model is not None))
 
     def states(self) -> tuple[ModelState, ...]:
         return tuple(

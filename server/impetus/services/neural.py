@@ -9,12 +9,15 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
+from impetus.domain.canary import sound
 from impetus.domain.ports import Embedder, Vectors
-from impetus.errors import EngineStopped, ImpetusError, ModelError
+from impetus.errors import BadVectors, EngineStopped, ImpetusError
+from impetus.services.background import Background
+from impetus.services.dispatcher import BackendState, Dispatcher
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +34,15 @@ _PAUSE_S = 15.0
 RETRY_S = 2.0
 
 
-class Closeable(Protocol):
-    def close(self) -> None: ...
-
-
 class Neural:
-    """`embedder` may have a `close`. Made by the composition root; the engine closes it."""
+    """`embedder` may have a `close`. `background` makes chunks wait while the machine is to be spared. Made by the
+    composition root; the engine closes it.
+    """
 
     def __init__(
         self,
         embedder: Embedder,
+        background: Background | None = None,
         *,
         deadline: float = DEADLINE_S,
         quiet: float = QUIET_S,
@@ -48,6 +50,7 @@ class Neural:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.embedder = embedder
+        self._background = background
         self._deadline = deadline
         self.retry = retry
         self._quiet = quiet
@@ -70,6 +73,26 @@ class Neural:
     def failure(self) -> str:
         """What the person should know, "" when the embedder works or was not used yet."""
         return self._failure
+
+    @property
+    def waits(self) -> str:
+        """Why chunks wait for the machine, "" while they do not."""
+        return self._background.reason if self._background is not None else ""
+
+    @property
+    def backends(self) -> tuple[BackendState, ...]:
+        """Where the model may be computed on this machine, the preferred backend first; empty for a server's model."""
+        return self.embedder.states() if isinstance(self.embedder, Dispatcher) else ()
+
+    def try_backends(self) -> None:
+        """Let every backend that was not tried prove itself now. Raises ModelError; takes up to a minute."""
+        self.embedder.embed(["try"])
+
+    def embedders(self) -> Mapping[str, Embedder]:
+        """Backend → what computes the model on it."""
+        if isinstance(self.embedder, Dispatcher):
+            return {one.name: one.embedder for one in self.embedder.backends}
+        return {"server": self.embedder}
 
     # -- queries -------------------------------------------------------------------------------------------------------
 
@@ -120,6 +143,8 @@ class Neural:
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Raises ModelError. One batch of all roots at a time."""
+        if self._background is not None:
+            await self._background.wait()
         try:
             work = asyncio.get_running_loop().run_in_executor(self._chunks, self.embedder.embed, texts)
         except RuntimeError as error:
@@ -129,9 +154,8 @@ class Neural:
         except ImpetusError as error:
             self._fail(error)
             raise
-        lengths = (vectors * vectors).sum(axis=1)
-        if len(vectors) != len(texts) or not (abs(lengths - 1) < 0.01).all():  # also where one is not a number
-            broken = ModelError(f"The embedding model {self.id} gives vectors that are zero or not finite")
+        if not sound(vectors, len(texts)):
+            broken = BadVectors(f"The embedding model {self.id} gives vectors that are zero or not finite")
             self._fail(broken)
             raise broken
         self._failure = ""

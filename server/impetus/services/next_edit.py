@@ -73,7 +73,8 @@ class NextEdits:
         before = await self._lookup.outline(Document(document.key, origin, 0, document.language))
         after = await self._lookup.outline(document)
         found: list[FollowUp] = []
-        changes = next_edit.changes(origin, before, document.text, after)
+        # Texts are compared here: on the loop it would be felt by every window.
+        changes = await asyncio.to_thread(next_edit.changes, origin, before, document.text, after)
         for change in changes:
             name = change.old if isinstance(change, Renamed) else change.after.name
             for place in await self._places(name, document, view):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impetus.domain.digest import chunk_text, digest
-from impetus.domain.ports import Digest, Embedder, FileState, Placed, Vectors
+from impetus.domain.ports import Digest, Embedder, FileState, Placed, PlacedFile, Vectors
 from impetus.domain.secrets import mask
 from impetus.domain.types import Document
 from impetus.services.workspace import View
@@ -44,10 +44,9 @@ class Overlay:
                 continue
             analysed, vectors = self._analyse(document)
             analysis = analysed.analysis
-            state = FileState(analysis.size, 0, analysis.blob)
+            file = PlacedFile(*place, analysis.language, FileState(analysis.size, 0, analysis.blob))
             for chunk, terms, vector in zip(analysis.chunks, analysed.terms, vectors, strict=True):
-                placed = Placed(place[0], place[1], analysis.language, state, chunk)
-                found.append(UnsavedChunk(placed, Counter(terms.split()), vector))
+                found.append(UnsavedChunk(Placed(file, chunk), Counter(terms.split()), vector))
         return found
 
     def _analyse(self, document: Document) -> tuple[Digest, Vectors]:

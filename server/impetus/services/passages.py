@@ -65,6 +65,9 @@ class Passages:
         self._texts.clear()
         numbers = set()
         for source in sources:
+            if source.given:
+                numbers.add(source.number)
+                continue
             text = await self.text(source.hit.root, source.hit.path)
             # The retriever masks secrets in what it shows, so the quoted text may be the masked one.
             if text is not None and (stands(source.hit, text) or stands(source.hit, mask(text))):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from impetus.domain.ports import CatalogReader, CatalogWriter, VectorStore
+from impetus.domain.ports import CatalogReader, CatalogWriter, IndexWorker, VectorStore
 from impetus.domain.types import Problem
 from impetus.errors import Busy, ImpetusError, IndexCorrupt, IndexLocked
 
@@ -39,9 +39,10 @@ class Store:
 class Repository:
     """Shared by all roots (worktrees, subfolders) of one repository."""
 
-    def __init__(self, key: str, open_store: Callable[[bool], Store]) -> None:
-        """`open_store(fresh)` opens the files, after deleting them when `fresh`."""
+    def __init__(self, key: str, open_store: Callable[[bool], Store], worker: IndexWorker | None = None) -> None:
+        """`open_store(fresh)` opens the files, after deleting them when `fresh`. `worker` is used on the thread."""
         self.key = key
+        self.worker = worker
         self.users = 0
         self.emptied: list[Callable[[], None]] = []  # called on the event loop after a rebuild
         self._open_store = open_store
@@ -107,6 +108,8 @@ class Repository:
         self._rebuilt = Problem("index", f"{reason}; it was rebuilt from the files")
 
     async def close(self) -> None:
+        if self.worker is not None:
+            await self.run(self.worker.close)
         for store in (*self._retired, *([self._store] if self._store is not None else ())):
             await self.run(store.close)
         self._store = None

@@ -24,8 +24,8 @@ from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
-#: Candidates taken from each list, and how many more: one for each 500 chunks, as a large index has more that competes.
-_CANDIDATES, _MOST_CANDIDATES = 150, 250
+#: Candidates taken from each list at most.
+_MOST_CANDIDATES = 250
 #: From so many chunks on, words and meaning are searched at the same time; below, handing over costs more.
 _WORTH_A_THREAD = 10_000
 #: With filters or several roots on a store, so many are asked for instead.
@@ -168,7 +168,7 @@ class Retriever:
         repositories = self._repositories(roots)
         frequencies = Frequencies.of(parsed, repositories)
         vector = self._embedder.embed_query(query.text)
-        wanted = _OVERFETCH if admitted else min(_MOST_CANDIDATES, _CANDIDATES + frequencies.total // 500)
+        wanted = _OVERFETCH if admitted else _wanted(frequencies.total)
         beside = self._beside if frequencies.total >= _WORTH_A_THREAD else None
         candidates = [
             candidate
@@ -270,12 +270,14 @@ class Retriever:
 
     def _standing(self, placed: Placed, data: bytes) -> tuple[Chunk | None, bytes]:
         """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked."""
-        if passages.is_verbatim(placed.chunk, data, placed.language):
-            before = data.count(b"\n", 0, placed.chunk.start)
-            if before + 1 == placed.chunk.start_line:
-                return placed.chunk, data
-        if self._files.stat(placed.root, placed.path) == (placed.state.size, placed.state.mtime_ns):
-            return placed.chunk, _masked_around(data, placed.chunk)
+        expected, state = placed.chunk, placed.state
+        unchanged = self._files.stat(placed.root, placed.path) == (state.size, state.mtime_ns)
+        if passages.is_verbatim(expected, data, placed.language) and (
+            unchanged or data.count(b"\n", 0, expected.start) + 1 == expected.start_line
+        ):
+            return expected, data
+        if unchanged:
+            return expected, _masked_around(data, expected)
         chunk = passages.locate(placed.chunk, placed.state.blob, mask_bytes(data), placed.language)
         return chunk, _masked_around(data, chunk) if chunk else data
 
@@ -287,6 +289,11 @@ class Retriever:
             return None
         lines = text.split("\n")
         return mask(lines[number - 1]).strip() if 0 < number <= len(lines) else None
+
+
+def _wanted(chunks: int) -> int:
+    """Candidates from each list: a large index has more that competes (docs/performance.md, Retrieval quality)."""
+    return min(75 + chunks // 10, 150 + chunks // 500, _MOST_CANDIDATES)
 
 
 def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path]) -> list[Found]:

@@ -4,19 +4,20 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from impetus.config import IndexSettings
-from impetus.domain.ports import Analyzer, CatalogCounts, Embedder, FileSource, Watcher
+from impetus.domain.ports import Analyzer, CatalogCounts, Changes, Embedder, FileSource, IndexWorker, Watcher
 from impetus.domain.types import IndexProgress, Problem
-from impetus.errors import ImpetusError, IndexCorrupt, IndexFailed
+from impetus.errors import Busy, ImpetusError, IndexCorrupt, IndexFailed
 from impetus.services.dirty import DirtySet
 from impetus.services.filling import Filling
-from impetus.services.indexer import Changes, Indexer
+from impetus.services.indexer import Indexer
 from impetus.services.neural import Neural
 from impetus.services.repository import Repository
+from impetus.services.updating import update
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,10 @@ class RootIndex:
         self._on_change = on_change
         self._dirty = DirtySet()
         self._idle = asyncio.Event()
-        self._idle.set()  # nothing is noted before `start`
+        self.searchable = asyncio.Event()  # something of this root is in the index
+        self.complete = asyncio.Event()  # everything was once, or can not be
+        for event in (self._idle, self.searchable, self.complete):
+            event.set()  # nothing is noted before `start`
         self._stop = threading.Event()
         self._skipped = 0  # by rules, as the last walk counted
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,6 +74,8 @@ class RootIndex:
 
     def start(self) -> None:
         self.repository.emptied.append(self._refill)
+        self.searchable.clear()
+        self.complete.clear()
         self.note([self.root])
         self._tasks.append(asyncio.create_task(self._run(), name=f"index {self.root}"))
         if self.filling is not None:
@@ -96,7 +102,8 @@ class RootIndex:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._idle.set()
+        for event in (self._idle, self.searchable, self.complete):
+            event.set()
 
     async def _keep_watching(self) -> None:
         """Watch the folder that is there now: one that was deleted and made again is another, whatever its name."""
@@ -127,6 +134,8 @@ class RootIndex:
             paths = await self._dirty.take()
             try:
                 await self._keep_watching()
+                if first and (await self._counts()).files:
+                    self._is_complete()  # of an earlier time
                 if await self.repository.take_over():
                     await self._bring_up_to_date({self.root} if first else paths, heal=first)
                     first = False
@@ -142,10 +151,15 @@ class RootIndex:
                 # A defect of ours must not end indexing for good; the next noted path tries again.
                 log.exception("indexing %s failed", self.root)
                 self._fail("Indexing failed unexpectedly; the log has the details. `impetus index --full` starts over")
+            self._is_complete()
             if not self._dirty:
                 self._idle.set()
                 if self._settling is None or self._settling.done():
                     self._settling = asyncio.create_task(self._settle(), name=f"settle {self.root}")
+
+    def _is_complete(self) -> None:
+        self.searchable.set()
+        self.complete.set()
 
     async def _start_over(self, damage: IndexCorrupt) -> None:
         log.warning("index of %s is damaged, building it anew", self.root)
@@ -167,13 +181,11 @@ class RootIndex:
         indexer = Indexer(self.root, self._files, writer, store.vectors, self._embedder, self._analyzer)
         if self.root in paths:
             self._say(replace(self.progress, phase="scanning"))
-        changes = await self.repository.run(lambda: indexer.changes(paths))
+        changes, problems = await self._apply(indexer, lambda: indexer.changes(paths))
         if changes.skipped is not None:
             self._skipped = changes.skipped
-        problems = await self._apply(indexer, changes)
         if heal:
-            lost = await self.repository.run(indexer.unembedded)
-            await self._apply(indexer, lost)
+            await self._apply(indexer, indexer.unembedded)
         await self.repository.run(writer.count_users)
         await self._ready(problems)
         if self.filling is not None:
@@ -181,14 +193,23 @@ class RootIndex:
         if heal:
             await self._housekeeping()
 
-    async def _apply(self, indexer: Indexer, changes: Changes) -> tuple[Problem, ...]:
-        first = self.open_first()
-        steps = indexer.apply(changes, first=first, stopped=self._stop.is_set)
+    async def _apply(self, indexer: Indexer, look: Callable[[], Changes]) -> tuple[Changes, tuple[Problem, ...]]:
+        """Bring what `look` finds into the index; returns it, and what could not be read."""
+        changes = await self.repository.run(look)
+        first, stopped = self.open_first(), self._stop.is_set
+        vectors = self.repository.store.vectors
+
+        def rest(worker: IndexWorker) -> Iterator[IndexProgress]:
+            return worker.apply(self.root, self.settings, look, vectors, first=first, stopped=stopped)
+
+        begin = indexer.apply(changes, first=first, stopped=stopped)
+        steps = update(indexer, changes, begin, self.repository.worker, rest)
         problems = changes.problems
         while (progress := await self.repository.run(lambda: next(steps, None))) is not None:
             problems = progress.problems
+            self.searchable.set()
             self._say(replace(progress, files=self.progress.files, chunks=self.progress.chunks))
-        return problems
+        return changes, problems
 
     async def _ready(self, problems: tuple[Problem, ...]) -> None:
         counts = await self._counts()
@@ -259,6 +280,8 @@ class RootIndex:
                 if not await asyncio.to_thread(self._settle_once):
                     return
                 await asyncio.sleep(3 * (clock() - begun))  # queries keep most of the machine
+        except Busy:
+            return  # the index is being replaced; the new one has its own idle time
         except IndexFailed as error:
             log.warning("storing vectors of %s failed: %s", self.root, error)
         except Exception:

@@ -2,6 +2,7 @@
 facade that every surface calls."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -10,12 +11,13 @@ from impetus.config import Settings
 from impetus.domain.ports import CatalogCounts, Vectors
 from impetus.domain.types import (
     AnswerEvent,
+    ChatTurn,
     Completion,
     Cursor,
     EngineStatus,
     FollowUp,
     Hit,
-    Message,
+    Indexing,
     Outcome,
     Problem,
     Prompt,
@@ -32,6 +34,7 @@ from impetus.errors import ModelError
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
 from impetus.services.engine import Engine
+from impetus.services.first_index import first_index
 from impetus.services.models import ModelRole
 from impetus.services.next_edit import NextEdits
 from impetus.services.workspace import Documents, View
@@ -50,6 +53,7 @@ class Session:
     async def configure(self, settings: Settings) -> None:
         """Go on with other settings; what is under way ends with the old ones."""
         reopened = settings.index != self.settings.index
+        self._completer.close()
         self._apply(settings)
         if reopened:
             for root in self.roots:
@@ -59,7 +63,8 @@ class Session:
     def _apply(self, settings: Settings) -> None:
         self.settings = settings
         self.models = self.engine.models.named_by(settings)
-        self._assistant = Assistant(self.engine.retriever, self.models, settings.chat, self.engine.files)
+        documents = self.engine.documents
+        self._assistant = Assistant(self.engine.retriever, self.models, settings.chat, self.engine.files, documents)
         self._completer = Completer(self.models, self.engine.retriever, settings.completion)
         self._next_edits = NextEdits(self.engine.retriever, self.engine.files, self.models, settings.completion)
 
@@ -124,8 +129,12 @@ class Session:
     async def symbols(self, query: str, limit: int = 50) -> list[SymbolHit]:
         return await self.engine.retriever.symbols(query, self.view, limit)
 
-    def ask(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
-        return self._assistant.ask(question, self.view)
+    async def ask(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        async for event in self._first_index(self.roots):
+            yield event
+        async with aclosing(self._assistant.ask(question, self.view)) as events:
+            async for answer in events:
+                yield answer
 
     def explain(self, selection: Selection) -> AsyncGenerator[AnswerEvent, None]:
         return self._assistant.explain(selection, self.view)
@@ -133,12 +142,19 @@ class Session:
     async def related(self, selection: Selection) -> tuple[Related, ...]:
         return await self._assistant.related(selection, self.view)
 
-    def chat(
-        self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool, roots: Sequence[Path] = ()
-    ) -> AsyncGenerator[AnswerEvent, None]:
-        """`roots` are those of this session that passages come from; none: all."""
-        view = replace(self.view, roots=tuple(roots)) if roots else self.view
-        return self._assistant.chat(messages, view, sampling, retrieval=retrieval)
+    async def chat(self, turn: ChatTurn) -> AsyncGenerator[AnswerEvent, None]:
+        """The roots of its grounding are some of this session's; none: all."""
+        roots = turn.grounding.roots if turn.grounding is not None else ()
+        if turn.grounding is not None and turn.grounding.workspace:
+            async for event in self._first_index(roots or self.roots):
+                yield event
+        view = replace(self.view, roots=roots) if roots else self.view
+        async with aclosing(self._assistant.chat(turn, view)) as events:
+            async for answer in events:
+                yield answer
+
+    def _first_index(self, roots: Sequence[Path]) -> AsyncGenerator[Indexing, None]:
+        return first_index([self.engine.index(root) for root in roots])
 
     def generate(self, prompt: Prompt, sampling: Sampling, *, role: ModelRole) -> AsyncGenerator[Step, None]:
         return self._assistant.generate(prompt, sampling, role=role)
@@ -153,6 +169,18 @@ class Session:
             now=lambda: self.documents.get(cursor.document.key),
         )
         return self._offered(completion, cursor) if completion is not None else None
+
+    def rest(self, cursor: Cursor) -> None:
+        """The cursor is here; the completion model gets ready for what may be asked."""
+        self._completer.rest(cursor, self.view)
+
+    async def prepare_completion(self, cursor: Cursor) -> None:
+        """As `rest`, at once; returns when a completion here has all it needs."""
+        await self._completer.prepare(cursor, self.view)
+
+    async def load_completion(self) -> None:
+        """Have the completion model in memory before it is asked."""
+        await self._completer.load()
 
     async def other_completions(self, cursor: Cursor, number: int) -> list[Completion]:
         """Further completions of a place, to choose from."""
@@ -203,6 +231,7 @@ class Session:
         return self.engine.status(self.roots, self.models, problems)
 
     async def close(self) -> None:
+        self._completer.close()
         self.engine.feedback.forget(self._id)
         for root in self.roots:
             await self.close_root(root)

@@ -15,7 +15,7 @@ OPEN_PATHS = frozenset({"/api/health/live"})
 
 #: Searches: they are sent as POST and change nothing.
 _SEARCHES = frozenset({"/v1/rag/search", "/v1/rerank", "/rerank", "/api/documents/search"})
-_MANAGED = ("/api/models/", "/api/keys", "/api/documents", "/v1/rag/index")
+_MANAGED = ("/api/models/", "/api/keys", "/v1/rag/index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,14 @@ class Access:
 def access(method: str, path: str) -> Access:
     if path in _SEARCHES:
         return Access("readonly", "read")
+    if path.startswith("/v1/conversations"):
+        return Access("user", "read")  # what was said in them is as private as what is asked
     if path.startswith("/api/keys"):
         return Access("admin", "read")
     if method in ("GET", "HEAD", "OPTIONS"):
         return Access("readonly", "read")
+    if path.startswith("/api/documents/"):
+        return Access("user", "inference" if method == "POST" else "read")
     if path.startswith(_MANAGED) or method != "POST":
         return Access("admin", "read")
     return Access("user", "inference")

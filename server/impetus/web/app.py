@@ -12,13 +12,14 @@ from impetus.config import Settings
 from impetus.errors import ImpetusError
 from impetus.services.keys import Keys
 from impetus.services.session import Session
-from impetus.web import messages, tracing
+from impetus.web import documents, messages, tracing
 from impetus.web.errors import HttpProblem, Refused, problem
 from impetus.web.guard import Guard, GuardRules
 from impetus.web.limits import Limits
 from impetus.web.measured import Measured
 from impetus.web.metrics import Metrics
 from impetus.web.observe import Observed
+from impetus.web.openapi import document
 from impetus.web.routes import add_routes
 
 
@@ -45,7 +46,10 @@ def create_app(session: Session, settings: Settings, keys: Keys) -> ASGIApp:
 
 def routes(session: Session, settings: Settings, keys: Keys, metrics: Metrics) -> FastAPI:
     app = FastAPI(title="Impetus", version=__version__, docs_url=None, redoc_url=None)
-    add_routes(app, Measured(session, metrics), settings, keys, metrics)
+    measured = Measured(session, metrics)
+    add_routes(app, measured, settings, keys, metrics)
+    app.include_router(documents.router(session.engine.documents, measured))
+    app.openapi = document(app)  # type: ignore[method-assign]
     app.add_exception_handler(ImpetusError, _failed)
     app.add_exception_handler(Refused, _failed)
     app.add_exception_handler(RecursionError, _failed)

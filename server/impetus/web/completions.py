@@ -66,7 +66,7 @@ async def _frames(
             elif isinstance(step, Piece):
                 if step.text:
                     yield sse.data({**head, "choices": [_choice(step.text, None)], **rest})
-            else:
+            elif isinstance(step, End):
                 yield sse.data({**head, "choices": [_choice("", step.reason.value)], **rest})
                 if include_usage:
                     yield sse.data({**head, "choices": [], "usage": usage_json(step.usage)})

@@ -91,7 +91,7 @@ async def _fim_frames(steps: Steps, head: dict[str, Any]) -> AsyncGenerator[str,
                 if step.text:
                     choice = {"index": 0, "delta": {"role": "assistant", "content": step.text}, "finish_reason": None}
                     yield sse.data({**head, "choices": [choice]})
-            else:
+            elif isinstance(step, End):
                 choice = {"index": 0, "delta": {"content": ""}, "finish_reason": step.reason.value}
                 yield sse.data({**head, "choices": [choice], "usage": usage_json(step.usage)})
     yield sse.DONE
@@ -130,7 +130,7 @@ async def _infill_frames(steps: Steps, silent: bool) -> AsyncGenerator[str, None
             elif isinstance(step, Piece):
                 if step.text and not silent:
                     yield sse.data({"content": step.text, "stop": False})
-            else:
+            elif isinstance(step, End):
                 yield sse.data(_infill_end("", step))
 
 

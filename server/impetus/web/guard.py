@@ -4,6 +4,7 @@ order.
 Pure ASGI, so that nothing is parsed before it is allowed.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ class Guard:
         told: dict[str, str] = {}
         if path not in OPEN_PATHS and not _asks_first(method, headers):
             needed = access(method, path)
-            key = self._key(headers)
+            # Off the loop, which all windows share: a locked file of keys is waited for.
+            key = await asyncio.to_thread(self._key, headers)
             if key is None:
                 return _no_key()
             scope.setdefault("state", {})["key"] = key

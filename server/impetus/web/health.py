@@ -22,7 +22,9 @@ def ready(session: Measured) -> Response:
     return JSONResponse(body, 503 if failed else 200)
 
 
-def status(session: Measured) -> Response:
+async def status(session: Measured) -> Response:
+    """Servers of models are asked whether they are there."""
+    await session.check_models()
     state = session.status()
     body: dict[str, Any] = {
         "version": __version__,

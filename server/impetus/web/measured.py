@@ -4,28 +4,33 @@ Spans go nowhere unless tracing is switched on (see `tracing.py`).
 """
 
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from opentelemetry import trace
 
+from impetus.domain.documents import DocumentHit, Metadata
+from impetus.domain.hardware import Conditions, Hardware
 from impetus.domain.ports import Vectors
 from impetus.domain.types import (
     AnswerEvent,
+    ChatTurn,
     End,
     EngineStatus,
     Finish,
     Hit,
-    Message,
     Prompt,
     Sampling,
     SearchQuery,
     Sources,
     Step,
 )
-from impetus.services.models import ModelRole
+from impetus.services.conversations import Conversations
+from impetus.services.dispatcher import BackendState
+from impetus.services.models import ModelPull, ModelRole
 from impetus.services.session import Session
+from impetus.services.together import search_together
 from impetus.web.metrics import Metrics
 
 _tracer = trace.get_tracer("impetus")
@@ -43,6 +48,12 @@ class Measured:
     def status(self) -> EngineStatus:
         return self._session.status()
 
+    async def machine(self) -> tuple[Hardware, Conditions] | None:
+        return await self._session.engine.machine()
+
+    def embedding_backends(self) -> tuple[BackendState, ...]:
+        return self._session.engine.embedding_backends()
+
     async def context_length(self, role: ModelRole) -> int | None:
         return await self._session.context_length(role)
 
@@ -55,13 +66,23 @@ class Measured:
     async def unload(self, role: ModelRole) -> None:
         await self._session.models.unload(role)
 
-    async def chat(
-        self, messages: Sequence[Message], sampling: Sampling, *, retrieval: bool, roots: Sequence[Path] = ()
-    ) -> AsyncGenerator[AnswerEvent, None]:
+    async def check_models(self) -> None:
+        await self._session.models.check()
+
+    @property
+    def conversations(self) -> Conversations:
+        return self._session.engine.conversations
+
+    @property
+    def pull(self) -> ModelPull:
+        return self._session.engine.pull
+
+    async def chat(self, turn: ChatTurn) -> AsyncGenerator[AnswerEvent, None]:
+        retrieval = turn.grounding is not None
         started = begun = time.perf_counter()
         span = _tracer.start_span("chat", attributes={"gen_ai.operation.name": "chat", "impetus.retrieval": retrieval})
         try:
-            async with aclosing(self._session.chat(messages, sampling, retrieval=retrieval, roots=roots)) as events:
+            async with aclosing(self._session.chat(turn)) as events:
                 async for event in events:
                     if isinstance(event, Sources) and retrieval:
                         begun = time.perf_counter()
@@ -101,11 +122,26 @@ class Measured:
             return await self._session.embed(texts)
 
     async def search(self, query: SearchQuery) -> list[Hit]:
+        with self._searching("search", query.limit):
+            return await self._session.search(query)
+
+    async def search_documents(
+        self, query: str, collection: str | None, top_k: int, filters: Metadata
+    ) -> list[DocumentHit]:
+        with self._searching("search documents", top_k):
+            return await self._session.engine.documents.search(query, collection, top_k, filters)
+
+    async def search_together(self, query: SearchQuery, collection: str | None) -> list[Hit | DocumentHit]:
+        with self._searching("search together", query.limit):
+            return await search_together(self._session, query, collection)
+
+    @contextmanager
+    def _searching(self, name: str, limit: int) -> Iterator[None]:
         with (
             self._metrics.search_seconds.time(),
-            _tracer.start_as_current_span("search", attributes={"impetus.limit": query.limit}, record_exception=False),
+            _tracer.start_as_current_span(name, attributes={"impetus.limit": limit}, record_exception=False),
         ):
-            return await self._session.search(query)
+            yield
 
     def _count(self, role: str, completion: int, prompt: int, span: trace.Span) -> None:
         self._metrics.tokens.labels(role).inc(completion)

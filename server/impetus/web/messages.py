@@ -1,71 +1,29 @@
 """`POST /v1/messages`: the same answers in the form of Anthropic's Messages, whole or as events."""
 
+import json
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from impetus.config import Settings
-from impetus.domain.types import Delta, Finish, FinishReason, Progress, Sampling, Usage
-from impetus.errors import BadRequest
+from impetus.domain.types import CallPart, Delta, Finish, FinishReason, Progress, Thought, Usage
 from impetus.web import sse
 from impetus.web.measured import Measured
-from impetus.web.models import chat_model
-from impetus.web.schema import MAX_TOKENS, ChatMessage, ContentPart, RequestBody, Stop, Text, conversation
+from impetus.web.messages_request import MessagesRequest
 from impetus.web.turn import Turn, answered, whole
 
 PATHS = ("/v1/messages", "/v1/v1/messages")  # the base URL of its clients ends before /v1, and people add it
 
-#: Parameter → whether its value asks for nothing that we lack.
-_HARMLESS: dict[str, Callable[[Any], bool]] = {
-    "tools": lambda value: value == [],
-    "tool_choice": lambda value: isinstance(value, dict) and value.get("type") in ("auto", "none"),
-    "thinking": lambda value: isinstance(value, dict) and value.get("type") == "disabled",
-    "mcp_servers": lambda value: value == [],
-    "container": lambda value: False,
-    "output_format": lambda value: False,
-    "output_config": lambda value: not isinstance(value, dict) or not value.get("format"),
+_REASONS = {
+    FinishReason.STOP: "end_turn",
+    FinishReason.LENGTH: "max_tokens",
+    FinishReason.TOOL_CALLS: "tool_use",
 }
-
-_REASONS = {FinishReason.STOP: "end_turn", FinishReason.LENGTH: "max_tokens"}
-
-
-class PromptMessage(BaseModel):
-    role: Literal["user", "assistant"]
-    content: Text | list[ContentPart]
-
-
-class MessagesRequest(RequestBody):
-    max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-    messages: Annotated[list[PromptMessage], Field(min_length=1, max_length=10_000)]
-    system: Text | list[ContentPart] | None = None
-    stop_sequences: Stop | None = None
-    stream: bool | None = None
-    temperature: Annotated[float, Field(ge=0, le=1)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
-
-    def turn(self, session: Measured, settings: Settings) -> Turn:
-        model = chat_model(session, self.model)
-        for name, value in (self.model_extra or {}).items():
-            if name in _HARMLESS and value is not None and not _HARMLESS[name](value):
-                raise BadRequest(f"The parameter {name!r} with this value is not supported here", parameter=name)
-        messages = [ChatMessage(role="system", content=self.system)] if self.system else []
-        messages += [ChatMessage(role=each.role, content=each.content) for each in self.messages]
-        given = {name: getattr(self, name) for name in ("temperature", "top_p", "top_k")}
-        sampling = Sampling(
-            max_tokens=self.max_tokens,
-            temperature=settings.chat.temperature,
-            stop=tuple(self.stop_sequences or ()),
-        )
-        sampling = replace(sampling, **{name: value for name, value in given.items() if value is not None})
-        return Turn(model, conversation(messages), sampling)
 
 
 async def message(session: Measured, settings: Settings, body: MessagesRequest, request: Request) -> Response:
@@ -77,34 +35,79 @@ async def message(session: Measured, settings: Settings, body: MessagesRequest, 
 
 async def _whole(session: Measured, turn: Turn) -> dict[str, Any]:
     told = await whole(session, turn)
+    content: list[dict[str, Any]] = []
+    if told.thought:
+        content.append({"type": "thinking", "thinking": told.thought, "signature": ""})
+    if told.text or not told.calls:
+        content.append({"type": "text", "text": told.text})
+    content += [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
+        for call in told.calls
+    ]
     return {
         **_head(turn),
-        "content": [{"type": "text", "text": told.text}],
-        "stop_reason": _REASONS[told.finish.reason],
+        "content": content,
+        "stop_reason": _REASONS[told.end.reason],
         "usage": _usage(told.usage),
     }
 
 
-async def _frames(session: Measured, turn: Turn) -> AsyncGenerator[str, None]:
-    def event(kind: str, **more: Any) -> str:
-        return sse.named(kind, {"type": kind, **more})
+class _Blocks:
+    """The content blocks of a streamed message: one at a time, each begun, filled and ended."""
 
+    def __init__(self) -> None:
+        self._index = -1
+        self._open: object = None  # what the open block is of
+
+    def part(self, of: object, block: dict[str, Any], delta: dict[str, Any]) -> list[str]:
+        frames: list[str] = []
+        if self._open != of:
+            frames += self.end()
+            self._index += 1
+            self._open = of
+            frames.append(_event("content_block_start", index=self._index, content_block=block))
+        frames.append(_event("content_block_delta", index=self._index, delta=delta))
+        return frames
+
+    def end(self) -> list[str]:
+        if self._open is None:
+            return []
+        self._open = None
+        return [_event("content_block_stop", index=self._index)]
+
+
+async def _frames(session: Measured, turn: Turn) -> AsyncGenerator[str, None]:
     begun = False
+    blocks = _Blocks()
     async with aclosing(answered(session, turn)) as events:
         async for each in events:
             if not begun:
                 begun = True
-                yield event("message_start", message={**_head(turn), "content": [], "usage": _usage(Usage())})
-                yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-            if isinstance(each, Progress):
-                yield event("ping")
-            elif isinstance(each, Delta) and each.text:
-                yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": each.text})
-            elif isinstance(each, Finish):
-                yield event("content_block_stop", index=0)
-                delta = {"stop_reason": _REASONS[each.reason], "stop_sequence": None}
-                yield event("message_delta", delta=delta, usage=_usage(each.usage))
-                yield event("message_stop")
+                yield _event("message_start", message={**_head(turn), "content": [], "usage": _usage(Usage())})
+            for frame in _told(blocks, each):
+                yield frame
+
+
+def _told(blocks: _Blocks, each: Any) -> list[str]:
+    match each:
+        case Progress():
+            return [_event("ping")]
+        case Thought(text):
+            opened = {"type": "thinking", "thinking": "", "signature": ""}
+            return blocks.part("thinking", opened, {"type": "thinking_delta", "thinking": text})
+        case Delta(text) if text:
+            return blocks.part("text", {"type": "text", "text": ""}, {"type": "text_delta", "text": text})
+        case CallPart(index, arguments, id, name):
+            block: dict[str, Any] = {"type": "tool_use", "id": id, "name": name, "input": {}}
+            return blocks.part(index, block, {"type": "input_json_delta", "partial_json": arguments})
+        case Finish(reason, usage=usage):
+            delta = {"stop_reason": _REASONS[reason], "stop_sequence": None}
+            return [*blocks.end(), _event("message_delta", delta=delta, usage=_usage(usage)), _event("message_stop")]
+    return []
+
+
+def _event(kind: str, **more: Any) -> str:
+    return sse.named(kind, {"type": kind, **more})
 
 
 def _head(turn: Turn) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def _head(turn: Turn) -> dict[str, Any]:
         "id": f"msg_{uuid.uuid4().hex}",
         "type": "message",
         "role": "assistant",
-        "model": turn.model.id,
+        "model": turn.model,
         "stop_reason": None,
         "stop_sequence": None,
     }

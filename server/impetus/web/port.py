@@ -17,13 +17,16 @@ def bind(http: HttpSettings) -> socket.socket:
         )
     family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
     try:
-        return socket.create_server((http.host, http.port), family=family, backlog=128)
+        bound = socket.create_server((http.host, http.port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise BadRequest(
             f"The HTTP port {http.host}:{http.port} cannot be opened: {error}. Choose another one with http.port or "
             "--port",
             parameter="http.port",
         ) from error
+    # asyncio switches Nagle's algorithm off on sockets that say they are TCP, which those of create_server do not; each
+    # answer on a kept connection would wait 40 ms for an acknowledgement.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=bound.detach())
 
 
 def base_url(bound: socket.socket) -> str:

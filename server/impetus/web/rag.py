@@ -1,19 +1,27 @@
 """`/v1/rag/search`, `/v1/rag/status` and `/v1/rag/index`: the workspace's passages without an answer around them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from impetus.config import Settings
+from impetus.domain.documents import DocumentHit
 from impetus.domain.types import Hit, SearchQuery
+from impetus.web.documents import passage
 from impetus.web.measured import Measured
 from impetus.web.models import WORKSPACE, chat_model
 
 Globs = Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(max_length=100)]
 
+EVERY_COLLECTION = "*"
+
 
 class SearchRequest(BaseModel):
-    """`model` names a workspace by its id in /v1/models; by default all open ones."""
+    """`model` names a workspace by its id in /v1/models; by default all open ones.
+
+    With `collection` its documents are searched together with the workspace; `*` means every collection.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,6 +31,7 @@ class SearchRequest(BaseModel):
     per_file: Annotated[int, Field(ge=1, le=20)] | None = None
     paths: Globs = []
     languages: Globs = []
+    collection: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class IndexRequest(BaseModel):
@@ -43,8 +52,12 @@ async def search(session: Measured, settings: Settings, body: SearchRequest) -> 
         chat_model(session, body.model).roots,
         body.per_file or settings.search.per_file,
     )
-    hits = await session.search(query)
-    return {"object": "list", "data": [_hit(number, hit) for number, hit in enumerate(hits)], "model": body.model}
+    hits: Sequence[Hit | DocumentHit] = (
+        await session.search(query)
+        if body.collection is None
+        else await session.search_together(query, None if body.collection == EVERY_COLLECTION else body.collection)
+    )
+    return {"object": "list", "data": [_passage(number, hit) for number, hit in enumerate(hits)], "model": body.model}
 
 
 def status(session: Measured) -> dict[str, Any]:
@@ -74,6 +87,10 @@ async def index(session: Measured, body: IndexRequest) -> dict[str, Any]:
     roots = chat_model(session, body.model).roots
     await session.reindex(roots, full=body.full)
     return status(session)
+
+
+def _passage(number: int, hit: Hit | DocumentHit) -> dict[str, Any]:
+    return _hit(number, hit) if isinstance(hit, Hit) else passage(number, hit).model_dump()
 
 
 def _hit(number: int, hit: Hit) -> dict[str, Any]:

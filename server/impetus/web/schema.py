@@ -6,7 +6,6 @@ name, because an ignored `tools` or `response_format` breaks the caller later an
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,10 +14,7 @@ from impetus.domain.types import ANY_OBJECT, JsonSchema, Message, Role, Sampling
 from impetus.errors import BadRequest
 from impetus.web.token_ids import Decode
 
-ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
-
 MAX_INPUTS = 2048
-MAX_CHOICES = 4
 MAX_STOPS = 16
 MAX_TOKENS = 1_000_000
 
@@ -38,12 +34,6 @@ _HARMLESS: dict[str, Callable[[Any], bool]] = {
     "modalities": lambda value: value == ["text"],
     "audio": lambda value: False,
     "web_search_options": lambda value: False,
-    # Whether the workspace is asked goes by the model's id so far.
-    "use_rag": lambda value: False,
-    "rag_mode": lambda value: False,
-    "rag_collection": lambda value: False,
-    "rag_top_k": lambda value: False,
-    "context_documents": lambda value: value == [],
 }
 
 Text = Annotated[str, Field(max_length=16_000_000)]
@@ -103,65 +93,13 @@ class ContentPart(BaseModel):
     text: str | None = None
 
 
-class ChatMessage(BaseModel):
-    role: Annotated[str, Field(max_length=100)]
-    content: Text | list[ContentPart] | None = None
-
-    def message(self, position: int) -> Message:
-        where = f"messages[{position}]"
-        role = ROLES.get(self.role)
-        if role is None:
-            raise BadRequest(
-                f"{where} has the role {self.role[:40]!r}; system, developer, user and assistant are supported here",
-                parameter=f"{where}.role",
-            )
-        parts = [ContentPart(type="text", text=self.content)] if isinstance(self.content, str) else self.content or []
-        for part in parts:
-            if part.type != "text" or part.text is None:
-                raise BadRequest(
-                    f"{where} has content of type {part.type[:40]!r}; only text is supported here",
-                    parameter=f"{where}.content",
-                )
-        return Message(role, "".join(part.text or "" for part in parts))
-
-
-class ChatRequest(Generation):
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=10_000)]
-    max_completion_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
-    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    logit_bias: Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
-    response_format: dict[str, Any] | None = None
-
-    def turn(self, *, max_tokens: int, temperature: float) -> tuple[tuple[Message, ...], Sampling]:
-        self.refuse_unsupported()
-        messages = conversation(self.messages)
-        limit = self.max_completion_tokens or self.max_tokens or max_tokens
-        if self.top_logprobs is not None and not self.logprobs:
-            raise BadRequest("top_logprobs needs logprobs to be true", parameter="top_logprobs")
-        request = self.model_copy(update={"max_tokens": limit})
-        sampling = replace(
-            request.sampling(max_tokens=limit, temperature=temperature),
-            logit_bias=self._biases(),
-            top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
-            grammar=grammar_of(self.response_format, "response_format"),
-        )
-        return messages, sampling
-
-    def _biases(self) -> tuple[tuple[int, float], ...]:
-        biases = self.logit_bias or {}
-        if not all(token.isascii() and token.isdecimal() and len(token) < 10 for token in biases):
-            raise BadRequest("The keys of logit_bias are token ids of the model, in digits", parameter="logit_bias")
-        return tuple((int(token), bias) for token, bias in biases.items())
-
-
-def conversation(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """Raises BadRequest where nobody asks anything."""
-    read = tuple(each.message(position) for position, each in enumerate(messages))
-    if not any(message.role is Role.USER and message.content.strip() for message in read):
-        raise BadRequest("There is no user message with text to answer", parameter="messages")
-    return read
+def asked(messages: Sequence[Message], parameter: str) -> tuple[Message, ...]:
+    """The messages as they are. Raises BadRequest where nobody asks anything."""
+    if not any(
+        message.role is Role.TOOL or (message.role is Role.USER and message.content.strip()) for message in messages
+    ):
+        raise BadRequest("There is no user message with text to answer", parameter=parameter)
+    return tuple(messages)
 
 
 def grammar_of(format: Mapping[str, Any] | None, parameter: str) -> JsonSchema | None:

@@ -60,12 +60,17 @@ class EventStream(Response):
 
     async def _pump(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+
+        async def start() -> None:
+            nonlocal started
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+
         async with aclosing(self._frames()) as frames:
             try:
                 async for frame in frames:
-                    if not started:
-                        started = True
-                        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                    await start()
                     await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
             except Exception as error:
                 if not started:
@@ -74,6 +79,7 @@ class EventStream(Response):
                 # The status is gone; clients know this frame and raise it as an error.
                 frame = data(problem(error).body())
                 await send({"type": "http.response.body", "body": frame.encode(), "more_body": True})
+        await start()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,89 +1,135 @@
 """One turn of a conversation, whatever shape it came in, and the events that answer it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from impetus.domain.types import AnswerEvent, Delta, Finish, Message, Sampling, Source, Sources, Usage
-from impetus.errors import ModelUnavailable
+from impetus.domain.types import (
+    AnswerEvent,
+    CallPart,
+    ChatTurn,
+    Delta,
+    Finish,
+    FinishReason,
+    Indexing,
+    Message,
+    Role,
+    Source,
+    Sources,
+    Thought,
+    ToolCall,
+    Usage,
+)
+from impetus.errors import BadRequest, ModelUnavailable
+from impetus.services.conversations import Memory
+from impetus.web.citations import source_list
 from impetus.web.measured import Measured
-from impetus.web.models import ChatModel
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    model: ChatModel
-    messages: tuple[Message, ...]
-    sampling: Sampling
+    """`names`: what a parameter is called in the form that the request has, where that is not chat completions."""
+
+    model: str
+    ask: ChatTurn
+    names: Mapping[str, str] = field(default_factory=dict)
+    memory: Memory | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Told:
-    """A whole answer."""
+    """An answer as it is told so far."""
 
-    deltas: tuple[Delta, ...]
-    finish: Finish
+    def __init__(self) -> None:
+        self.deltas: list[Delta] = []
+        self.thoughts: list[str] = []
+        self.finish: Finish | None = None
+        self._calls: dict[int, tuple[str, str, list[str]]] = {}
+
+    def add(self, event: AnswerEvent) -> None:
+        match event:
+            case Delta():
+                self.deltas.append(event)
+            case Thought(text):
+                self.thoughts.append(text)
+            case CallPart(index, arguments, id, name):
+                self._calls.setdefault(index, (id, name, []))[2].append(arguments)
+            case Finish():
+                self.finish = event
 
     @property
     def text(self) -> str:
         return "".join(delta.text for delta in self.deltas)
 
     @property
+    def thought(self) -> str:
+        return "".join(self.thoughts)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return tuple(ToolCall(id, name, "".join(parts) or "{}") for id, name, parts in self._calls.values())
+
+    @property
+    def end(self) -> Finish:
+        assert self.finish is not None, "every answer ends with Finish"
+        return self.finish
+
+    @property
     def usage(self) -> Usage:
-        return self.finish.usage
+        return self.end.usage
+
+    @property
+    def cited(self) -> Sequence[Source]:
+        return self.end.cited
 
 
 async def answered(session: Measured, turn: Turn) -> AsyncGenerator[AnswerEvent, None]:
-    """The answer; with the workspace, its sources follow the text as a Markdown list."""
+    """The answer; with passages, its sources follow the text as a Markdown list."""
     sources: tuple[Source, ...] = ()
-    model = turn.model
-    if needs_model(turn.sampling) and await session.context_length("chat") is None:
+    ask = turn.ask
+    if needs_model(ask) and await session.context_length("chat") is None:
         raise ModelUnavailable(
-            "No chat model is configured, and quotations can be neither JSON nor scored; set chat.model"
+            "No chat model is configured, and quotations can be neither JSON nor scored, call no tools and do not "
+            "reason; set chat.model"
         )
     # A list behind JSON would break it.
-    lists = model.retrieval and turn.sampling.grammar is None
-    chat = session.chat(turn.messages, turn.sampling, retrieval=model.retrieval, roots=model.roots)
-    async with aclosing(chat) as events:
-        async for event in events:
-            if isinstance(event, Sources):
-                sources = event.sources
-                continue  # not yet a part of the answer: what fails now still gets its own status
-            if isinstance(event, Finish) and lists:
-                closing = source_list(sources, event)
-                if closing:
-                    yield Delta(closing)
-            yield event
+    lists = ask.grounding is not None and ask.sampling.grammar is None
+    told = Told()
+    try:
+        async with aclosing(session.chat(ask)) as events:
+            async for event in events:
+                if isinstance(event, Indexing):
+                    continue
+                if isinstance(event, Sources):
+                    sources = event.sources
+                    continue  # not yet a part of the answer: what fails now still gets its own status
+                told.add(event)
+                if isinstance(event, Finish):
+                    if turn.memory is not None:
+                        await turn.memory.keep(Message(Role.ASSISTANT, told.text, told.calls))
+                    closing = source_list(sources, event) if lists and event.reason != FinishReason.TOOL_CALLS else ""
+                    if closing:
+                        yield Delta(closing)
+                yield event
+    except BadRequest as error:
+        error.parameter = turn.names.get(error.parameter or "", error.parameter)
+        raise
 
 
 async def whole(session: Measured, turn: Turn) -> Told:
-    deltas: list[Delta] = []
-    finish: Finish | None = None
+    told = Told()
     async with aclosing(answered(session, turn)) as events:
         async for event in events:
-            if isinstance(event, Delta):
-                deltas.append(event)
-            elif isinstance(event, Finish):
-                finish = event
-    assert finish is not None, "every answer ends with Finish"
-    return Told(tuple(deltas), finish)
+            told.add(event)
+    return told
 
 
-def needs_model(sampling: Sampling) -> bool:
+def needs_model(ask: ChatTurn) -> bool:
     """Whether an answer made of quotations would not be what was asked for."""
-    return sampling.grammar is not None or sampling.top_logprobs is not None or bool(sampling.logit_bias)
-
-
-def source_list(sources: Sequence[Source], finish: Finish) -> str:
-    """What the answer cites; else what it was given to read, said so."""
-    listed, title = (finish.cited, "Sources") if finish.cited else (tuple(sources), "Passages found (none is cited)")
-    if not listed:
-        return ""
-    lines = [f"\n\n**{title}**\n"]
-    for source in listed:
-        hit = source.hit
-        symbol = f" ({hit.symbol})" if hit.symbol else ""
-        lines.append(f"- [{source.number}] `{hit.path}:{hit.start_line}-{hit.end_line}`{symbol}")
-    if finish.unverified:
-        lines.append(f"\nNot verified: {', '.join(f'[{number}]' for number in finish.unverified)}")
-    return "\n".join(lines) + "\n"
+    sampling = ask.sampling
+    return (
+        sampling.grammar is not None
+        or sampling.top_logprobs is not None
+        or bool(sampling.logit_bias)
+        or ask.tool_use is not None
+        or ask.effort not in (None, "none")
+    )

@@ -1,1 +1,2 @@
-"""The model worker: a child process that alone imports the model runtime, and the engine's way to it."""
+"""The engine's child processes, and its way to them: the model worker, which alone imports the model runtime, and the
+index worker, which takes large scans."""

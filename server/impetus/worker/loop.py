@@ -19,7 +19,7 @@ from impetus.domain.ports import Embedder, TextModel, Vectors
 from impetus.domain.types import End, Priority
 from impetus.errors import ImpetusError, ModelError
 from impetus.worker import messages
-from impetus.worker.messages import Cancel, Count, Embed, Load, Request, Start, Stop, ToEngine, Unload
+from impetus.worker.messages import Cancel, Embed, Load, Request, Start, Stop, ToEngine, Unload
 from impetus.worker.residency import LOOK_S, Loaded, Machine, Residency, unforeseen
 
 log = logging.getLogger(__name__)
@@ -102,8 +102,6 @@ class Loop:
                 model = self._loaded(name).model
                 model.start(number, wrapped.prompt, sampling, priority)
                 self._sequences[number] = (name, priority)
-            case Count(number, name, text):
-                self._send(messages.Done(number, self._loaded(name).model.count_tokens(text)))
             case Embed(number, embedder, texts):
                 self._embeddings.append(_Embedding(number, embedder, texts, []))
             case Load(number, name):

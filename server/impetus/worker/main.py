@@ -4,44 +4,22 @@ The reading thread never waits for a model: it answers the heartbeat, and when t
 once, whatever the models are computing.
 """
 
-import ctypes
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from impetus.domain.ports import Embedder, TextModel
 from impetus.worker import messages
+from impetus.worker.frames import Channel, end_with_parent
 from impetus.worker.loop import Loop
-from impetus.worker.messages import Ping, Pong, ToEngine, ToWorker
+from impetus.worker.messages import Ping, Pong, ToWorker
 from impetus.worker.residency import Machine
 
 log = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1
-
-
-class Channel:
-    """The worker's end of the socket pair. Messages of several threads do not mix."""
-
-    def __init__(self, fd: int) -> None:
-        self._socket = socket.socket(fileno=fd)
-        self._sending = threading.Lock()
-
-    def send(self, *items: ToEngine) -> None:
-        frames = messages.encode(*items)
-        with self._sending:
-            self._socket.sendall(frames)
-
-    def receive(self) -> Iterator[ToWorker]:
-        """Until the engine is gone."""
-        with self._socket.makefile("rb") as stream:
-            while len(head := stream.read(messages.HEAD_BYTES)) == messages.HEAD_BYTES:
-                yield messages.for_worker(stream.read(messages.length(head)))
 
 
 def run(
@@ -53,8 +31,8 @@ def run(
 ) -> None:
     """Serve the engine behind the socket `fd`. `teardown` is the last thing done on the model thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the engine's to handle
-    _end_with_parent()
-    channel = Channel(fd)
+    end_with_parent()
+    channel: Channel[ToWorker] = Channel(socket.socket(fileno=fd), messages.for_worker)
     channel.send(Pong("", 0.0))  # we are up
     loop = Loop(load, embedder, machine, channel.send)
     threading.Thread(target=_listen, args=(channel, loop), name="impetus-reader", daemon=True).start()
@@ -65,10 +43,10 @@ def run(
     teardown()
 
 
-def _listen(channel: Channel, loop: Loop) -> None:
+def _listen(channel: Channel[ToWorker], loop: Loop) -> None:
     code = 1
     try:
-        for message in channel.receive():
+        for message in channel:
             if isinstance(message, Ping):
                 channel.send(Pong(*loop.progress()))
             else:
@@ -78,9 +56,3 @@ def _listen(channel: Channel, loop: Loop) -> None:
         log.exception("the engine cannot be understood any more")
     finally:
         os._exit(code)  # no clean end: nobody waits for what is computed, and native code cannot be asked to stop
-
-
-def _end_with_parent() -> None:
-    """Where Linux can see to it: native code that holds the interpreter keeps the reading thread from noticing."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

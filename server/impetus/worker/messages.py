@@ -1,10 +1,9 @@
-"""What travels between the engine and the model worker, and how: msgpack behind a length of four bytes, big-endian.
+"""What travels between the engine and the model worker.
 
 Every request has a number, which its answers carry. Vectors travel as raw little-endian float32. Nothing here can name
 code to run, and what does not have these forms is refused.
 """
 
-import struct
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from impetus import errors
 from impetus.domain.ports import HeldModel
 from impetus.domain.types import (
+    CallPart,
     ChatPrompt,
     End,
     InfillPrompt,
@@ -22,11 +22,9 @@ from impetus.domain.types import (
     Sampling,
     Step,
     TextPrompt,
+    Thought,
 )
 from impetus.errors import ImpetusError
-
-_LENGTH = struct.Struct(">I")
-HEAD_BYTES = _LENGTH.size
 
 
 class _Message(msgspec.Struct, tag=True, frozen=True):
@@ -70,14 +68,6 @@ class Cancel(_Message, frozen=True):
     number: int
 
 
-class Count(_Message, frozen=True):
-    """Answered by `Done`, its value the number of tokens."""
-
-    number: int
-    model: str
-    text: str
-
-
 class Embed(_Message, frozen=True):
     number: int
     embedder: str
@@ -102,7 +92,7 @@ class Stop(_Message, frozen=True):
     """Finish the step, give everything back, end."""
 
 
-Request = Start | Count | Embed | Load | Unload
+Request = Start | Embed | Load | Unload
 ToWorker = Request | Cancel | Ping | Stop
 
 
@@ -119,19 +109,34 @@ class Wrote(_Message, frozen=True):
     step: Piece
 
 
+class Reasoned(_Message, frozen=True):
+    number: int
+    step: Thought
+
+
+class Called(_Message, frozen=True):
+    number: int
+    step: CallPart
+
+
 class Ended(_Message, frozen=True):
     number: int
     step: End
 
 
-Stepped = Read | Wrote | Ended
+Stepped = Read | Reasoned | Wrote | Called | Ended
 
-_STEPS: dict[type[Step], type[Any]] = {Prefill: Read, Piece: Wrote, End: Ended}
+_STEPS: dict[type[Step], type[Any]] = {
+    Prefill: Read,
+    Thought: Reasoned,
+    Piece: Wrote,
+    CallPart: Called,
+    End: Ended,
+}
 
 
 class Done(_Message, frozen=True):
     number: int
-    value: int = 0
 
 
 class Embedded(_Message, frozen=True):
@@ -173,21 +178,6 @@ ToEngine = Answer | Pong | Working | Held
 
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
-_encoder = msgspec.msgpack.Encoder()
-
-
-def encode(*messages: ToWorker | ToEngine) -> bytes:
-    """The frames of these messages, one after the other."""
-    frames = bytearray()
-    for message in messages:
-        body = _encoder.encode(message)
-        frames += _LENGTH.pack(len(body)) + body
-    return bytes(frames)
-
-
-def length(head: bytes) -> int:
-    """Bytes of the message that follows these first `HEAD_BYTES`."""
-    return int(_LENGTH.unpack(head)[0])
 
 
 def for_worker(body: bytes) -> ToWorker:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from impetus.worker import messages
+from impetus.worker import frames, messages
 from impetus.worker.messages import Ping, Pong, Stop, ToEngine, ToWorker
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class WorkerProcess:
 
     def send(self, message: ToWorker) -> None:
         if not self._writer.is_closing():
-            self._writer.write(messages.encode(message))
+            self._writer.write(frames.encode(message))
 
     async def stop(self) -> None:
         """End it after its step; at once when it does not. Returns when it is gone."""
@@ -102,8 +102,8 @@ class WorkerProcess:
     async def _listen(self) -> None:
         try:
             while True:
-                head = await self._reader.readexactly(messages.HEAD_BYTES)
-                message = messages.for_engine(await self._reader.readexactly(messages.length(head)))
+                head = await self._reader.readexactly(frames.HEAD_BYTES)
+                message = messages.for_engine(await self._reader.readexactly(frames.length(head)))
                 self._unanswered = 0
                 self._alive.set()
                 if isinstance(message, Pong):
@@ -123,7 +123,7 @@ class WorkerProcess:
             except TimeoutError:
                 self._kill()
                 code = await self._process.wait()
-            self._ended(self._verdict or _how(code), self._asked)
+            self._ended(self._verdict or how(code), self._asked)
 
     async def _beat(self) -> None:
         """Counts beats of our own instead of reading a clock: while this process is stopped, nothing is missed."""
@@ -153,7 +153,7 @@ class WorkerProcess:
         self._kill()
 
 
-def _how(code: int) -> str:
+def how(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}"
     try:

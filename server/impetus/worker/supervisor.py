@@ -29,11 +29,10 @@ from impetus.worker.messages import (
     Failed,
     Held,
     Pong,
-    Read,
     Request,
+    Stepped,
     ToEngine,
     Working,
-    Wrote,
 )
 from impetus.worker.process import Patience, WorkerProcess
 
@@ -107,14 +106,10 @@ class Supervisor:
         async with self._request(name, start) as request:
             while True:
                 answer = await request.next()
-                assert isinstance(answer, Read | Wrote | Ended)
+                assert isinstance(answer, Stepped)
                 yield answer.step
                 if isinstance(answer.step, End):
                     return
-
-    async def count_tokens(self, model: Path, text: str) -> int:
-        self._check(str(model))
-        return (await self._call(str(model), lambda number: messages.Count(number, str(model), text))).value
 
     async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
         self._check(embedder)
@@ -252,7 +247,7 @@ class Supervisor:
         if isinstance(answer, Ended):
             self._deaths = 0
             self._blame.pop(request.model, None)
-        if not isinstance(answer, Read | Wrote):
+        if not isinstance(answer, Stepped) or isinstance(answer, Ended):
             del self._pending[answer.number]  # nothing is left to cancel
         request.answers.put_nowait(answer)
 
