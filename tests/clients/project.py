@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SERVER = Path(__file__).parents[2] / "server"
@@ -69,6 +71,15 @@ def server_command() -> list[str]:
 def environment() -> dict[str, str]:
     path = os.pathsep.join([str(SERVER), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {"PYTHONPATH": path, "IMPETUS_HTTP_PORT": "0"}  # an engine of the person's own may have the usual port
+
+
+@contextmanager
+def stopped(home: Path) -> Iterator[None]:
+    """However the test ends, no engine is left."""
+    try:
+        yield
+    finally:
+        stop_engine(home)
 
 
 def stop_engine(home: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE_S = float(os.environ.get("IMPETUS_TEST_PATIENCE", "30"))
+PATIENCE_S = float(os.environ.get("IMPETUS_TEST_PATIENCE", "60"))
 
 #: The first terminal that a session's leader opens becomes its own.
 _ON_TTY = 'tty=$1; shift; exec "$@" <>"$tty" >&0 2>&1'

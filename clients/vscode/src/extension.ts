@@ -22,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Impetus", { log: true });
   const suggestions = new Suggestions();
   const running = (server = new Server(context.extension.packageJSON, log, suggestions));
+  suggestions.tell = (feedback) => void running.request("impetus/feedback", feedback).catch((error: unknown) => log.warn(String(error)));
   const history = new History(context.workspaceState);
   const chat = new Chat(running, history);
   const view = new ChatView(chat, context.extensionUri);

@@ -54,6 +54,7 @@ export interface AnswerResult {
 }
 
 export type AnswerPart =
+  | { kind: "indexing"; done: number; total: number }
   | { kind: "sources"; sources: Source[] }
   | { kind: "progress"; done: number; total: number }
   | { kind: "delta"; text: string };

@@ -39,11 +39,6 @@ export function isIndexing(status: StatusResult | undefined, folders: number): b
   return status.indexes.some((index) => AT_WORK.has(index.phase));
 }
 
-/** A first index is being made and holds nothing yet, so a question could only be answered with nothing. */
-export function isEmptyYet(status: StatusResult | undefined, folders: number): boolean {
-  return isIndexing(status, folders) && (status?.indexes ?? []).every((index) => index.files === 0 && index.done === 0);
-}
-
 export function indexText(index: IndexState): string {
   const counts = `${plural(index.files, "file")}, ${plural(index.chunks, "chunk")}`;
   if (!AT_WORK.has(index.phase)) return index.phase === "ready" ? counts : `${index.phase}; ${counts}`;

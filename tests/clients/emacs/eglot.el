@@ -3,7 +3,7 @@
 (setq eglot-sync-connect 60 eglot-autoshutdown nil make-backup-files nil create-lockfiles nil)
 
 (defvar failures 0)
-(defvar patience (string-to-number (or (getenv "IMPETUS_TEST_PATIENCE") "30")))
+(defvar patience (string-to-number (or (getenv "IMPETUS_TEST_PATIENCE") "60")))
 (defvar phases nil "Phases of the index as they were told, newest first.")
 (defvar bars nil "Kinds of work-done progress, newest first.")
 

@@ -5,16 +5,19 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.clients import documented
-from tests.clients.project import create, environment, stop_engine
+from tests.clients.project import create, environment, stopped
 from tests.clients.terminal import Terminal
+
+#: Of the file that is open.
+DRAWN = "def parse_manifest"
 
 HELIX = Path(os.environ.get("IMPETUS_HELIX", ""))
 
 
 def escape(terminal: Terminal, shown: str) -> None:
-    """Keys right after Escape would be read as keys with Alt."""
+    """Keys right after Escape would be read as keys with Alt. The file is drawn again without a frame around it."""
     terminal.press("\x1b")
-    terminal.until(lambda: shown not in terminal.text())
+    terminal.until(lambda: shown not in terminal.text() and "┌" not in terminal.text() and DRAWN in terminal.text())
 
 
 def found(terminal: Terminal, words: str, where: str) -> None:
@@ -44,7 +47,7 @@ def test_helix_finds_by_meaning_and_offers_code_actions(tmp_path: Path) -> None:
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "HELIX_RUNTIME": str(HELIX / "usr/lib/hx/runtime"),
     }
-    with closing(Terminal([str(HELIX / "usr/lib/hx/hx"), "manifest.py"], env, project)) as terminal:
+    with stopped(home), closing(Terminal([str(HELIX / "usr/lib/hx/hx"), "manifest.py"], env, project)) as terminal:
         terminal.until("parse_manifest")
         terminal.until("indexing parcels")
         found(terminal, "weight of parcels", "manifest.py")
@@ -54,4 +57,3 @@ def test_helix_finds_by_meaning_and_offers_code_actions(tmp_path: Path) -> None:
         escape(terminal, "Explain with Impetus")
         terminal.press(":q!\r")
         terminal.until(lambda: terminal.process.poll() is not None)
-    stop_engine(home)

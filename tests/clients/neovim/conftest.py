@@ -33,12 +33,14 @@ def project(tmp_path: Path) -> Path:
     return create(tmp_path / "parcels")
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One engine serves all tests, as it serves all windows of a person; starting it anew takes a second each time."""
     from tests.clients.project import stop_engine
 
-    yield tmp_path / "home"
-    stop_engine(tmp_path / "home")
+    folder = tmp_path_factory.mktemp("home")
+    yield folder
+    stop_engine(folder)
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
-"""Makes the pictures of clients/neovim/README.md: `run.sh pictures`. Neovim's own colors, extractive answers."""
+"""Makes the pictures of clients/neovim/README.md: `run.sh pictures`. Neovim's own colors, extractive answers.
+
+`run.sh pictures FOLDER nvim10` makes those of the other Neovim, to look at.
+"""
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,34 +36,33 @@ def project(folder: Path) -> Path:
     return made
 
 
-def take(shown: Editor, theme: str, name: str, rows: int | None = None) -> None:
-    shown.terminal.settle(1.0)
-    foreground, background = THEMES[theme]
-    path = PICTURES / f"{name}-{theme}.png"
-    draw(shown.terminal, path, foreground=foreground, background=background, rows=rows)
+def views(shown: Editor, theme: str, folder: Path) -> None:
+    def take(name: str, rows: int | None = None) -> None:
+        shown.terminal.settle(1.0)
+        foreground, background = THEMES[theme]
+        path = folder / f"{name}-{theme}.png"
+        draw(shown.terminal, path, foreground=foreground, background=background, rows=rows)
 
-
-def views(shown: Editor, theme: str) -> None:
     shown.indexed()
     shown.command("Impetus ask how are positions of the editor counted?")
     shown.until(" answered")
     shown.press("]c")
-    take(shown, theme, "ask")
+    take("ask")
     shown.press("q")
     shown.command("Impetus search progress bar while a folder is indexed")
     shown.until_lua("vim.bo.buftype == 'quickfix'")
     shown.press("\r")
-    take(shown, theme, "search")
+    take("search")
     shown.command("cclose")
     shown.command("Impetus status")
     shown.until("embedding")
-    take(shown, theme, "status")
+    take("status")
     shown.press("q")
     shown.command("edit crate.py")
     shown.until_lua("#require('impetus.client').clients({ bufnr = 0 }) == 1")
     shown.press("GA")
     shown.until("self.weight = weight", patience=120)
-    take(shown, theme, "ghost", rows=12)
+    take("ghost", rows=12)
 
 
 def installed(home: Path) -> dict[str, str]:
@@ -71,8 +74,8 @@ def installed(home: Path) -> dict[str, str]:
     return {**environment(), "PYTHONPATH": str(checkout / "server"), "HOME": str(home)}
 
 
-def main() -> None:
-    nvim = Path(os.environ["IMPETUS_NVIM"].split(os.pathsep)[0])
+def main(pictures: Path = PICTURES, name: str = "nvim12") -> None:
+    (nvim,) = (Path(path) for path in os.environ["IMPETUS_NVIM"].split(os.pathsep) if f"/{name}/" in path)
     with tempfile.TemporaryDirectory(prefix="impetus") as folder:
         home = Path(folder)
         made, env = project(home), installed(home)
@@ -81,9 +84,9 @@ def main() -> None:
             size = {"columns": 132, "rows": 36}
             more = {"home": home / ".impetus", "init": LOOK.format(theme=theme), "env": env, **size}
             with editor(nvim, home / theme, made, server_command(), files, **more) as shown:
-                views(shown, theme)
+                views(shown, theme, pictures)
         stop_engine(home / ".impetus")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]), *sys.argv[2:3])

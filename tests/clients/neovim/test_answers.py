@@ -1,7 +1,6 @@
 """Asking and explaining: streamed, cited, stopped, asked on."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -98,6 +97,7 @@ def test_code_actions_show_their_results(start: Start) -> None:
     with start("{}", "manifest.py") as editor:
         editor.indexed()
         editor.press("4GV")
+        editor.until_lua("vim.fn.mode() == 'V'")
         editor.lua("""vim.schedule(function() vim.lsp.buf.code_action({ apply = true, filter = function(action)
             return action.title == 'Explain with Impetus' end }) end)""")
         editor.until(" answered")
@@ -105,6 +105,7 @@ def test_code_actions_show_their_results(start: Start) -> None:
         editor.press("q")
         editor.until_lua("vim.fn.expand('%:t') == 'manifest.py'")
         editor.press("\x1b4GV")
+        editor.until_lua("vim.fn.mode() == 'V'")
         editor.lua("""vim.schedule(function() vim.lsp.buf.code_action({ apply = true, filter = function(action)
             return action.title == 'Ask Impetus about this' end }) end)""")
         editor.until("Ask about this:")
@@ -124,10 +125,18 @@ def test_a_selection_goes_along_with_the_question(start: Start, model: ChatModel
         assert "what is this?" in asked
 
 
-def test_a_question_without_an_index_says_so(start: Start, project: Path) -> None:
+def test_a_question_shows_how_far_the_first_index_is(start: Start, model: ChatModel) -> None:
+    with start(with_model(model), "README.md") as editor:
+        editor.indexed()
+        editor.command("Impetus ask how is the parcel manifest parsed?")
+        editor.until("Manifests are")
+        editor.lua("""require('impetus.requests').received({ token = 'impetus-nvim-1',
+            value = { kind = 'indexing', done = 3, total = 44 } })""")
+        editor.until("indexing: 3 of 44 files")
+
+
+def test_the_first_question_waits_for_the_first_index(start: Start) -> None:
     with start("{}", "README.md") as editor:
         editor.command("Impetus ask how is the parcel manifest parsed?")
         editor.until(" answered")
-        early = any("before the workspace was indexed" in line for line in editor.lines())
-        cited = any(line.startswith("- [1] `manifest.py:") for line in editor.lines())
-        assert early or cited
+        assert any(line.startswith("- [1] `manifest.py:") for line in editor.lines())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.neovim.conftest import EDITORS
+
 HERE = Path(__file__).parent
 
 #: One test of each thing that a server does, by what a wrong one cannot pass.
@@ -21,11 +23,11 @@ TESTS = (
 
 
 @pytest.mark.skipif("IMPETUS_TEST_SERVER" in os.environ, reason="this is the control")
-def test_a_wrong_server_fails_the_suite(nvim: Path) -> None:
+def test_a_wrong_server_fails_the_suite() -> None:
     wrong = {"IMPETUS_TEST_SERVER": str(HERE.parent / "wrong_server.py"), "IMPETUS_TEST_PATIENCE": "4"}
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(HERE / test) for test in TESTS)],
-        env={**os.environ, **wrong, "IMPETUS_NVIM": str(nvim)},
+        env={**os.environ, **wrong, "IMPETUS_NVIM": str(EDITORS[0])},
         cwd=HERE.parents[2],
         capture_output=True,
         text=True,

@@ -1,12 +1,14 @@
 """Completion as one types: accepted whole, by word and by line, dismissed, typed past; other keys are left alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from impetus.adapters.sqlite_tallies import SqliteTallyStore
 from tests.clients.model import Completer, running
 from tests.clients.neovim.conftest import Start
-from tests.clients.project import CRATE
+from tests.clients.project import CRATE, stop_engine
 
 LINE = "        return file.read()"
 
@@ -29,6 +31,13 @@ NO_INDENT = "vim.o.autoindent = false\nvim.cmd('filetype indent off')"
 
 #: Keys that come to the line after UNFINISHED, indented by the test and not by Neovim.
 TO_THE_END = "Go        "
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """An engine for each test: what becomes of suggestions is counted, and decides how sure the next have to be."""
+    yield tmp_path / "home"
+    stop_engine(tmp_path / "home")
 
 
 @pytest.fixture
@@ -99,6 +108,28 @@ def test_a_ghost_is_dismissed(start: Start, options: str) -> None:
         editor.press("\x1d")
         editor.until_lua(f"not {GHOST}")
         assert editor.lines()[2] == " " * 8
+
+
+def test_the_server_hears_what_became_of_suggestions(start: Start, options: str, home: Path) -> None:
+    with start(options, "reading.py", init=NO_INDENT) as editor:
+        editor.indexed()
+        editor.press(TO_THE_END)
+        editor.until_lua(GHOST)
+        editor.press("\x1d")
+        editor.until_lua(f"not {GHOST}")
+        editor.press("r")
+        editor.until_lua(f"{GHOST} == 'eturn file.read()'")
+        editor.press("\x1bw")
+        editor.until_lua(f"{GHOST} == ' file.read()'")
+        editor.press("\t")
+        editor.until_lua("vim.fn.getline(3) == ...", LINE)
+
+        def told() -> bool:
+            tallies = SqliteTallyStore(home / "stats.sqlite").all()
+            counts = [(tally.accepted, tally.partly, tally.rejected, tally.characters) for tally in tallies]
+            return counts == [(1, 1, 1, len("eturn file.read()"))]
+
+        editor.until(told)
 
 
 def test_one_of_several_is_chosen(start: Start, options: str) -> None:

@@ -1,7 +1,7 @@
 // A real VS Code with the packaged extension in it, and windows of it in headless Chromium.
 // Environment: VSCODE (folder of get.sh), VSIX, IMPETUS (the server's program), CHROMIUM.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -83,7 +83,9 @@ export async function startEditor({ settings = {}, user = {}, server = [], impet
       const ended = once(process_, "exit");
       process_.kill();
       await ended;
-      rmSync(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+      // The engine outlives its editors for a while, and would write where is being deleted.
+      spawnSync(process.env.IMPETUS, ["stop"], { env: environment, stdio: "ignore", timeout: 60_000 });
+      rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
   };
 }

@@ -36,12 +36,13 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await shoot(page, "chat");
     await shoot(page, "answer", { x: 48, y: 30, width: 430, height: SIZE.height - 52 });
 
+    await command(page, "View: Toggle Primary Side Bar Visibility");
     await command(page, "Impetus: Search by Meaning");
     await page.locator(".quick-input-title", { hasText: "Search by meaning" }).waitFor();
     await page.locator(".quick-input-widget input[type=text]").pressSequentially("mask secrets before they are stored", { delay: 15 });
     await page.locator(".quick-input-list .monaco-list-row", { hasText: "secrets.py" }).first().waitFor();
     await settle(page);
-    await shoot(page, "search", { x: 290, y: 0, width: SIZE.width - 290, height: 560 });
+    await shoot(page, "search", { x: 48, y: 0, width: SIZE.width - 48, height: 560 });
     await page.keyboard.press("Escape");
 
     writeFileSync(join(folder, "read.py"), "");
@@ -50,15 +51,14 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await command(page, "Trigger Inline Suggestion");
     await page.locator(".ghost-text-decoration, .ghost-text").first().waitFor();
     await settle(page);
-    await shoot(page, "ghost", { x: 478, y: 0, width: SIZE.width - 478, height: 240 });
+    await shoot(page, "ghost", { x: 48, y: 30, width: 702, height: 210 });
 
     await statusItem(page).click();
     await page.locator(".quick-input-list .monaco-list-row", { hasText: "Doctor" }).waitFor();
     await settle(page);
-    await shoot(page, "status", { x: 290, y: 0, width: 602, height: 300 });
+    await shoot(page, "status", await page.locator(".quick-input-widget").boundingBox());
     await page.keyboard.press("Escape");
 
-    await command(page, "View: Toggle Primary Side Bar Visibility");
     await command(page, "Welcome: Open Walkthrough");
     await page.locator(".quick-input-widget input[type=text]").fill("Get started with Impetus");
     await page.locator(".quick-input-list .monaco-list-row.focused", { hasText: "Get started with Impetus" }).waitFor();

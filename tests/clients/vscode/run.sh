@@ -11,13 +11,13 @@ python=${PYTHON:-$root/.venv/bin/python}
 
 skip() { echo "SKIP VS Code: $1"; exit 0; }
 
-reason=$("$here/get.sh" "$cache" 2>&1) || { [ $? = 75 ] && skip "$reason"; echo "$reason" >&2; exit 1; }
 cd "$root/clients/vscode"
+command -v npm >/dev/null || skip "Node is not installed"
 npm ci --no-fund --no-audit --silent >/dev/null 2>&1 || skip "the extension's libraries could not be fetched with npm"
-
-npm run --silent build
-npm run --silent test
 npm run --silent package | tail -1
+npm run --silent test
+
+reason=$("$here/get.sh" "$cache" 2>&1) || { [ $? = 75 ] && skip "$reason"; echo "$reason" >&2; exit 1; }
 export VSCODE=$cache VSIX=$PWD/impetus.vsix
 
 cd "$here"

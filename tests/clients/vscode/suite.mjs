@@ -5,6 +5,7 @@
 // Environment: see editor.mjs. TIMEOUT is the most milliseconds that one step may take.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chat, command, openChat, openFile, startEditor, statusItem } from "./editor.mjs";
@@ -129,8 +130,9 @@ try {
 
   await check("explain", async () => {
     await openFile(page, join(folder, "lsp/positions.py"));
+    const before = await chat(page).locator(".turn").count();
     await command(page, "Impetus: Explain Selection");
-    const turn = chat(page).locator(".turn").last();
+    const turn = chat(page).locator(".turn").nth(before);
     await turn.and(chat(page).locator(".done")).waitFor();
     assert.match(await turn.locator(".question").textContent(), /Explain lsp\/positions\.py:\d+$/);
     assert.match(await turn.locator(".answer").textContent(), /positions\.py/);
@@ -156,12 +158,14 @@ try {
     const line = lines.findIndex((text) => text.includes("offset_at"));
     await openFile(page, file);
     await page.keyboard.press("Control+G");
-    await page.keyboard.type(`${line + 1}:${lines[line].indexOf("offset_at") + 3}`);
+    const place = [line + 1, lines[line].indexOf("offset_at") + 3];
+    await page.keyboard.type(place.join(":"));
     await page.keyboard.press("Enter");
+    await until("the cursor is on the name", async () => String((await cursor(page)).slice(0, 2)) === String(place));
     const shown = page.locator(".monaco-hover", { hasText: "Explain with Impetus" });
     await until("the hover is shown", async () => {
       await command(page, "Show or Focus Hover"); // again: the cursor's move hides it
-      return shown.waitFor({ timeout: 3000 }).then(() => true, () => false);
+      return shown.waitFor({ timeout: TIMEOUT / 4 }).then(() => true, () => false);
     });
     assert.match((await shown.textContent()).replaceAll("\u00a0", " "), /def offset_at[\s\S]*lsp\/positions\.py:\d+/);
   });
@@ -194,10 +198,11 @@ try {
     const text = (await ghost.allTextContents()).join("").replaceAll("\u00a0", " ").trim();
     assert.ok(text.length > 0, "the ghost text is empty");
     await page.keyboard.press("Tab");
-    await ghost.first().waitFor({ state: "detached" });
-    assert.ok((await shownText(page)).includes(`return ${text}`), "the suggestion is not in the file");
     await command(page, "Impetus: Show Status");
     await page.locator(".quick-input-list .monaco-list-row", { hasText: /1 of \d+ taken/ }).waitFor();
+    const tallies = () => JSON.parse(execFileSync(process.env.IMPETUS, ["stats", "--json"], { env: { ...process.env, IMPETUS_HOME: join(editor.data, "impetus-home") } }));
+    await until("the server hears of it", () => tallies().some((tally) => tally.accepted === 1));
+    assert.ok((await shownText(page)).includes(`return ${text}`), "the suggestion is not in the file");
   });
 
   await check("settings", async () => {

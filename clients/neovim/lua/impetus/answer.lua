@@ -20,7 +20,7 @@ local CITATION = '\\[\\d[0-9, ]*\\]'
 ---@field text string
 ---@field sources table<integer, table> passages by number
 ---@field done boolean answered to its end
----@field early boolean asked before the index was whole
+---@field waited boolean for the first index of the workspace
 
 ---@class impetus.Conversation
 ---@field bufnr integer
@@ -95,8 +95,8 @@ local function finished(conversation, turn, err, result)
     turn.done = true
     keep_sources(turn, result.sources)
     lines = citations.footer(result)
-    if turn.early then
-      vim.list_extend(lines, { '', '*Asked before the workspace was indexed; ask again for more.*' })
+    if turn.waited and not require('impetus.status').is_indexed(conversation.client) then
+      vim.list_extend(lines, { '', '*The index was not complete yet; later answers may know more.*' })
     end
   end
   local blank = turn.text == '' and '' or ('\n'):rep(2 - math.min(2, #turn.text:match('\n*$')))
@@ -110,7 +110,12 @@ local function received(conversation, turn, part)
   if not vim.api.nvim_buf_is_valid(conversation.bufnr) then
     return
   end
-  if part.kind == 'sources' then
+  if part.kind == 'indexing' then
+    turn.waited = true
+    local counted = part.total > 0
+    hint(conversation, counted and ('indexing: %d of %d files'):format(part.done, part.total) or 'looking for files')
+  elseif part.kind == 'sources' then
+    hint(conversation, 'looking at the sources')
     keep_sources(turn, part.sources)
   elseif part.kind == 'progress' then
     hint(conversation, ('reading the question and its sources: %d of %d tokens'):format(part.done, part.total))
@@ -129,8 +134,7 @@ local function answer(conversation, question, method, params)
   local bufnr = conversation.bufnr
   local is_first = #conversation.turns == 0
   local line = is_first and 0 or vim.api.nvim_buf_line_count(bufnr) + 1
-  local turn = { question = question, line = line, text = '', sources = {}, done = false, early = false }
-  turn.early = not require('impetus.status').is_indexed(conversation.client)
+  local turn = { question = question, line = line, text = '', sources = {}, done = false, waited = false }
   table.insert(conversation.turns, turn)
   append(bufnr, line, ('%s# %s\n\n'):format(is_first and '' or '\n\n', question:gsub('%s+', ' ')))
   local win = window.open(bufnr, 'Impetus')

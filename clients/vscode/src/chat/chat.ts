@@ -31,11 +31,6 @@ export class Chat implements vscode.Disposable {
     return this.run(newTurn(this.conversation, "explain", `Explain ${about.label}`, about), "impetus/explain", params);
   }
 
-  /** The same once more, as a new turn. */
-  again({ kind, question, about }: Turn): Promise<AnswerResult | undefined> {
-    return kind === "explain" && about !== undefined ? this.explain(about) : this.ask(question, about);
-  }
-
   stop(): void {
     this.running?.cancel();
   }
@@ -68,12 +63,11 @@ export class Chat implements vscode.Disposable {
     const tell = (message: ToPage) => {
       if (this.conversation === conversation) this.changed.fire(message);
     };
-    become(isIndexing(this.server.status, vscode.workspace.workspaceFolders?.length ?? 0) ? { ...first, indexing: true } : first);
+    become(first);
     tell({ type: "turn", turn });
     answering(true);
     let result: AnswerResult | undefined;
     try {
-      await this.server.firstFiles(source.token);
       result = await this.server.stream(
         method,
         params,
@@ -84,7 +78,7 @@ export class Chat implements vscode.Disposable {
         },
         source.token,
       );
-      become(finished(turn, result));
+      become(finished(turn, result, isIndexing(this.server.status, vscode.workspace.workspaceFolders?.length ?? 0)));
     } catch (error) {
       become(isCancelled(error) ? stopped(turn) : failed(turn, error instanceof Error ? error.message : String(error)));
     } finally {

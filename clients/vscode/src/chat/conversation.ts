@@ -23,14 +23,16 @@ export interface Turn {
   cited: number[];
   unverified: number[];
   state: TurnState;
+  /** While the question waits for the first index: the files of it that are done. */
+  indexing?: { done: number; total: number };
   /** While the model reads its prompt: the part of it that is done. */
   reading?: number;
   error?: string;
   model?: string;
   /** The answer was ended by `chat.max_tokens`. */
   cutOff?: boolean;
-  /** The index was not complete when the question was asked. */
-  indexing?: boolean;
+  /** The first index was not complete when the question was answered. */
+  incomplete?: boolean;
 }
 
 export interface Conversation {
@@ -51,36 +53,41 @@ export function newTurn(conversation: Conversation, kind: Turn["kind"], question
 
 export function withPart(turn: Turn, part: AnswerPart): Turn {
   switch (part.kind) {
+    case "indexing":
+      return { ...turn, indexing: { done: part.done, total: part.total } };
     case "sources":
       return { ...turn, sources: part.sources.map(shownSource) };
     case "progress":
       return { ...turn, reading: part.total === 0 ? 0 : part.done / part.total };
     case "delta":
       return { ...withoutReading(turn), answer: turn.answer + part.text };
+    default:
+      return turn; // of a later server
   }
 }
 
-/** The final result has the sources where they are now, and which of the citations hold. */
-export function finished(turn: Turn, result: AnswerResult): Turn {
+/** The final result has the sources where they are now, and which of the citations hold; `atWork`: still indexing. */
+export function finished(turn: Turn, result: AnswerResult, atWork: boolean): Turn {
   const now = new Map(result.sources.map((source) => [source.number, shownSource(source)]));
   return {
-    ...withoutReading(turn),
+    ...ended(turn),
     answer: result.text ?? turn.answer,
     sources: turn.sources.length > 0 ? turn.sources.map((source) => now.get(source.number) ?? source) : [...now.values()],
     cited: result.cited,
     unverified: result.unverified,
     model: result.model,
     cutOff: result.finishReason === "length",
+    incomplete: turn.indexing !== undefined && atWork,
     state: "done",
   };
 }
 
 export function stopped(turn: Turn): Turn {
-  return { ...withoutReading(turn), state: "stopped" };
+  return { ...ended(turn), state: "stopped" };
 }
 
 export function failed(turn: Turn, error: string): Turn {
-  return { ...withoutReading(turn), state: "failed", error };
+  return { ...ended(turn), state: "failed", error };
 }
 
 /** The turns that were answered, as the server wants to be told them: it remembers none. */
@@ -105,4 +112,8 @@ function shownSource({ number, passage }: Source): ShownSource {
 
 function withoutReading({ reading: _, ...turn }: Turn): Turn {
   return turn;
+}
+
+function ended({ indexing: _, ...turn }: Turn): Turn {
+  return withoutReading(turn);
 }

@@ -13,7 +13,6 @@ export type ToPage =
 export type FromPage =
   | { type: "ready" }
   | { type: "ask"; question: string; about?: Turn["about"] }
-  | { type: "again"; turn: number }
   | { type: "stop" }
   | { type: "open"; turn: number; source: number }
   | { type: "place"; turn: number }

@@ -61,11 +61,6 @@ export class ChatView implements vscode.WebviewViewProvider {
       case "ask":
         await this.chat.ask(message.question, message.about);
         return;
-      case "again": {
-        const turn = this.turn(message.turn);
-        if (turn !== undefined) await this.chat.again(turn);
-        return;
-      }
       case "stop":
         return this.chat.stop();
       case "open": {

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import { folderName } from "../places";
-import type { StatusResult } from "../protocol";
+import type { ModelState, StatusResult } from "../protocol";
 import { ServerUnavailable, type Server } from "../server/server";
 import { indexText, modelText } from "../state";
 import type { Suggestions } from "../suggestions";
@@ -47,7 +47,7 @@ function present(status: StatusResult, suggestions: Suggestions): Entry[] {
     ...status.models.map((model) => ({
       label: `$(${model.role === "chat" ? "comment-discussion" : model.role === "completion" ? "lightbulb" : "circuit-board"}) ${model.role}`,
       description: modelText(model) + (model.role === "completion" ? offered : ""),
-      ...(!["ready", "not loaded", "loading"].includes(model.state) && { detail: model.detail }),
+      ...detail(model),
       command: "impetus.chooseModel",
     })),
     ...(status.problems.length > 0 ? [separator("Problems")] : []),
@@ -58,6 +58,12 @@ function present(status: StatusResult, suggestions: Suggestions): Entry[] {
     { label: "$(settings-gear) Choose a model", command: "impetus.chooseModel" },
     { label: "$(output) Show the log", command: "impetus.showLog" },
   ];
+}
+
+/** Why a model is not there; a list cuts off what is longer than its width. */
+function detail(model: ModelState): { detail?: string } {
+  if (["ready", "not loaded", "loading"].includes(model.state)) return {};
+  return { detail: model.role === "chat" && model.state === "none" ? "Choose a model to have answers written by it" : model.detail };
 }
 
 function separator(label: string): Entry {

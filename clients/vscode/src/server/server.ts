@@ -3,7 +3,6 @@
 import * as vscode from "vscode";
 import type { LanguageClient, StaticFeature } from "vscode-languageclient/node";
 import type { AnswerPart, AnswerResult, StatusResult } from "../protocol";
-import { isEmptyYet } from "../state";
 import type { Suggestions } from "../suggestions";
 import { serverCommand } from "./command";
 import { settingNames, settingsForServer } from "./settings";
@@ -13,9 +12,6 @@ export type Phase = "missing" | "starting" | "running" | "failed";
 
 /** There is no server to ask; the message says why and what to do. */
 export class ServerUnavailable extends Error {}
-
-/** The longest that a question waits for the first files of a first index. */
-const FIRST_FILES_MS = 8000;
 
 /** `PendingResponseRejected` of vscode-jsonrpc. */
 const CONNECTION_LOST = -32097;
@@ -73,7 +69,10 @@ export class Server implements vscode.Disposable {
   }
 
   async request<R>(method: string, params: object, token?: vscode.CancellationToken): Promise<R> {
-    return (await this.running()).sendRequest<R>(method, params, token).catch(inOurWords);
+    const client = await this.running();
+    // An undefined token would go along as a second parameter, and the server refuses a list.
+    const answer = token === undefined ? client.sendRequest<R>(method, params) : client.sendRequest<R>(method, params, token);
+    return answer.catch(inOurWords);
   }
 
   /** An answer part by part; the promise is that of the final result. */
@@ -87,25 +86,6 @@ export class Server implements vscode.Disposable {
     } finally {
       parts.dispose();
     }
-  }
-
-  /** Until the first files of a first index are there; not for long, and not when there will be none. */
-  async firstFiles(token: vscode.CancellationToken): Promise<void> {
-    await this.started;
-    const wait = () => this.phase === "running" && isEmptyYet(this.status, vscode.workspace.workspaceFolders?.length ?? 0);
-    if (!wait()) return;
-    await new Promise<void>((resolve) => {
-      const listeners = vscode.Disposable.from(
-        this.onChange(() => wait() || end()),
-        token.onCancellationRequested(() => end()),
-      );
-      const limit = setTimeout(() => end(), FIRST_FILES_MS);
-      const end = () => {
-        listeners.dispose();
-        clearTimeout(limit);
-        resolve();
-      };
-    });
   }
 
   async dispose(): Promise<void> {

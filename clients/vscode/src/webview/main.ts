@@ -66,8 +66,9 @@ function show(turn: Turn): void {
     old.replaceWith(made);
     toEnd(following);
   }
-  const said = { running: runningText(turn), done: `Answer complete. ${made.querySelector(".answer")?.textContent ?? ""}`, stopped: "Answer stopped", failed: "" };
-  announcement.textContent = said[turn.state];
+  const step = runningText(turn).replace(/[:\d].*/, "").trim(); // counts change too often to be spoken
+  const said = { running: step, done: `Answer complete. ${made.querySelector(".answer")?.textContent ?? ""}`, stopped: "Answer stopped", failed: "" };
+  if (announcement.textContent !== said[turn.state]) announcement.textContent = said[turn.state];
 }
 
 /** Text of a running answer. Painted once a frame: deltas can come faster. */
@@ -126,7 +127,6 @@ document.addEventListener("click", ({ target }) => {
   if (source !== undefined) editor.postMessage({ type: "open", turn, source: Number(source) });
   else if (command !== undefined) editor.postMessage({ type: "command", command: command as Extract<FromPage, { type: "command" }>["command"] });
   else if (example !== undefined) compose(example);
-  else if (action === "again") editor.postMessage({ type: "again", turn });
   else if (action === "place") editor.postMessage({ type: "place", turn });
   else if (action === "detach") compose(box.value);
   else if (action === "copy" || action === "insert") act(action, button);

@@ -2,6 +2,7 @@
 
 import DOMPurify from "dompurify";
 import type { ShownSource, Turn } from "../chat/conversation";
+import { plural } from "../state";
 import { html } from "./markdown";
 
 export function element<K extends keyof HTMLElementTagNameMap>(
@@ -81,17 +82,18 @@ function footer(turn: Turn): HTMLElement[] {
   if (turn.cutOff === true) notes.push("Cut off at chat.max_tokens");
   if (turn.model !== undefined) notes.push(turn.model);
   const lines = notes.length === 0 ? [] : [element("div", { className: "note" }, notes.join(" · "))];
-  if (turn.indexing === true && turn.state === "done") {
-    const again = element("button", { type: "button", className: "link", data: { do: "again" } }, "Ask again");
-    lines.push(element("div", { className: "note" }, "The index was not complete yet. ", again));
-  }
+  if (turn.incomplete === true) lines.push(element("div", { className: "note" }, "The index was not complete yet; later answers may know more."));
   if (turn.error !== undefined) lines.push(element("div", { className: "error", role: "alert" }, turn.error));
   return lines;
 }
 
 export function runningText(turn: Turn): string {
   if (turn.reading !== undefined) return `Reading ${Math.floor(100 * turn.reading)} %…`;
-  return turn.answer === "" ? (turn.sources.length === 0 ? "Searching…" : "Thinking…") : "Writing…";
+  if (turn.answer !== "") return "Writing…";
+  if (turn.sources.length > 0) return "Thinking…";
+  if (turn.indexing === undefined) return "Searching…";
+  const { done, total } = turn.indexing;
+  return total === 0 ? "Looking for files…" : `Indexing: ${done.toLocaleString("en")} of ${plural(total, "file")}…`;
 }
 
 /** Long paths are cut at their beginning: the end tells more. */

@@ -24,18 +24,31 @@ test("a streamed answer is its sources and the sum of its deltas", () => {
 
 test("at the end sources are where they are now, and keep their place in the list", () => {
   let now = withPart(turn(), { kind: "sources", sources: [source(1, 5), source(2, 9)] });
-  now = finished(withPart(now, { kind: "delta", text: "x" }), result({ sources: [source(2, 30)], cited: [2], unverified: [1] }));
+  now = finished(withPart(now, { kind: "delta", text: "x" }), result({ sources: [source(2, 30)], cited: [2], unverified: [1] }), false);
   assert.deepEqual(now.sources.map(({ range }) => range.start.line), [5, 30]);
   assert.deepEqual([now.state, now.answer, now.cited, now.unverified, now.cutOff], ["done", "x", [2], [1], false]);
 });
 
 test("an answer that was not streamed comes whole", () => {
-  const now = finished(turn(), result({ text: "all", sources: [source(1)], finishReason: "length" }));
+  const now = finished(turn(), result({ text: "all", sources: [source(1)], finishReason: "length" }), false);
   assert.deepEqual([now.answer, now.sources.length, now.cutOff], ["all", 1, true]);
 });
 
+test("a question that waited for the first index says so, and at the end whether it got it whole", () => {
+  const waiting = withPart(turn(), { kind: "indexing", done: 3, total: 40 });
+  assert.deepEqual(waiting.indexing, { done: 3, total: 40 });
+  const found = withPart(waiting, { kind: "sources", sources: [source(1)] });
+  assert.deepEqual([finished(found, result({}), true).incomplete, finished(found, result({}), false).incomplete], [true, false]);
+  assert.equal(finished(turn(), result({}), true).incomplete, false, "what is indexed again is known from before");
+  for (const end of [finished(found, result({}), true), stopped(found), failed(found, "no")]) assert.ok(!("indexing" in end));
+});
+
+test("parts of a later server are passed over", () => {
+  assert.deepEqual(withPart(turn(), { kind: "drawing" } as never), turn());
+});
+
 test("only answered turns go back to the server", () => {
-  const done = finished({ ...turn(), answer: "yes" }, result({}));
+  const done = finished({ ...turn(), answer: "yes" }, result({}), false);
   assert.deepEqual(chatHistory([done, stopped(turn()), failed(turn(), "no")]), [
     { role: "user", content: "Why?" },
     { role: "assistant", content: "yes" },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IndexState, ModelState, StatusResult } from "../../src/protocol";
-import { barText, indexText, isEmptyYet, isIndexing, modelText } from "../../src/state";
+import { barText, indexText, isIndexing, modelText } from "../../src/state";
 
 const index = (changes: Partial<IndexState> = {}): IndexState => ({ root: "file:///p", phase: "ready", done: 0, total: 0, rate: 0, files: 1204, chunks: 1, failed: 0, problems: [], ...changes });
 const model = (changes: Partial<ModelState> = {}): ModelState => ({ role: "chat", id: "/models/Qwen-7B", state: "ready", detail: "", ...changes });
@@ -29,16 +29,6 @@ test("the index is not complete before the server has looked at the folders", ()
   assert.ok(!isIndexing(status({ indexes: [] }), 0), "there is nothing to index");
   assert.ok(isIndexing(status({ indexes: [index(), index({ phase: "storing" })] }), 2));
   assert.ok(!isIndexing(status(), 1));
-});
-
-test("a question waits only while a first index holds nothing", () => {
-  const empty = index({ phase: "scanning", files: 0 });
-  assert.ok(isEmptyYet(undefined, 1));
-  assert.ok(isEmptyYet(status({ indexes: [] }), 1));
-  assert.ok(isEmptyYet(status({ indexes: [empty] }), 1));
-  assert.ok(!isEmptyYet(status({ indexes: [empty, index()] }), 2), "another folder is indexed");
-  assert.ok(!isEmptyYet(status({ indexes: [{ ...empty, phase: "indexing", done: 16 }] }), 1));
-  assert.ok(!isEmptyYet(status({ indexes: [index({ files: 0 })] }), 1), "there is nothing to index");
 });
 
 test("counts, rates and models are put in words", () => {

@@ -2,6 +2,7 @@
 ---
 --- What is typed as it was suggested only shortens the ghost; anything else takes it away and asks anew after a pause.
 local client_of = require('impetus.client')
+local feedback = require('impetus.ghost.feedback')
 local text = require('impetus.ghost.text')
 
 require('impetus.highlights')
@@ -83,6 +84,10 @@ local function show(bufnr)
     virt_lines = #lines > 1 and vim.list_slice(lines, 2) or nil,
     hl_mode = 'combine',
   })
+  if not item.told then
+    item.told = true
+    feedback.tell(ghost.client.id, item.command, 'shown')
+  end
   return true
 end
 
@@ -91,7 +96,7 @@ local function received(bufnr, result)
   ghost.items, ghost.index = {}, 1
   for _, item in ipairs(result and (result.items or result) or {}) do
     local row, col = cursor()
-    local made = { text = item.insertText, row = row, col = col, end_col = col }
+    local made = { text = item.insertText, row = row, col = col, end_col = col, command = item.command }
     if item.range then -- the server counts as Neovim prefers, in bytes
       made.row, made.col, made.end_col = item.range.start.line, item.range.start.character, item.range['end'].character
     end
@@ -174,17 +179,24 @@ end
 ---@param part fun(remainder: string): string
 ---@return boolean # false when there is nothing that fits
 function M.accept(part)
-  local item, left = current(vim.api.nvim_get_current_buf())
-  return item ~= nil and left ~= nil and text.accept(item, part)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local item, left = current(bufnr)
+  if not item or not left then
+    return false
+  end
+  local taken, whole = text.accept(item, part)
+  feedback.tell(ghosts[bufnr].client.id, item.command, whole and 'accepted' or 'partly', taken)
+  return taken ~= nil
 end
 
 ---@return boolean
 function M.dismiss()
   local bufnr = vim.api.nvim_get_current_buf()
-  local _, left = current(bufnr)
-  if not left then
+  local item, left = current(bufnr)
+  if not item or not left then
     return false
   end
+  feedback.tell(ghosts[bufnr].client.id, item.command, 'rejected')
   local seen = ghosts[bufnr].seen
   drop(bufnr)
   ghosts[bufnr].seen = seen

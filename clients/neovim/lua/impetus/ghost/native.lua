@@ -2,6 +2,7 @@
 ---
 --- Neovim asks 200 ms after the last key and shows the old completion until then. It would also insert that one at the
 --- place where it began, beside what was typed since. So the insertion is ours: only what still fits, at the cursor.
+local feedback = require('impetus.ghost.feedback')
 local text = require('impetus.ghost.text')
 
 local M = {}
@@ -73,14 +74,20 @@ function M.accept(part)
       fits = true
       return item -- another server's snippet
     end
-    fits = text.accept(converted(item), part)
+    local taken, whole = text.accept(converted(item), part)
+    fits = taken ~= nil
+    if fits then
+      feedback.tell(item.client_id, item.command, whole and 'accepted' or 'partly', taken)
+    end
   end)
   return fits
 end
 
 ---@return boolean # false when nothing is shown
 function M.dismiss()
-  return take(function() end)
+  return take(function(item)
+    feedback.tell(item.client_id, item.command, 'rejected')
+  end)
 end
 
 ---@param count integer

@@ -6,6 +6,8 @@ local M = {}
 ---@field row integer where the text begins
 ---@field col integer
 ---@field end_col integer end of what it replaces, on the same line
+---@field command? lsp.Command
+---@field told? boolean whether the server knows that it was shown
 
 --- What of an item is still to be written when the cursor stands at `row`, `col`; nil when something else was typed.
 ---@param item impetus.Item
@@ -47,13 +49,14 @@ end
 --- Writes a part of an item at the cursor, in place of what the item replaces after it.
 ---@param item impetus.Item
 ---@param part fun(remainder: string): string
----@return boolean # false when the item does not fit what was typed meanwhile
+---@return string? # what was written; nil when the item does not fit what was typed meanwhile
+---@return boolean? # whether that was all that was left of it
 function M.accept(item, part)
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))
   row = row - 1
   local remainder = M.remainder(item, 0, row, col)
   if not remainder then
-    return false
+    return nil
   end
   local text = part(remainder)
   local lines = vim.split(text, '\n', { plain = true })
@@ -61,7 +64,7 @@ function M.accept(item, part)
   vim.api.nvim_buf_set_text(0, row, col, row, end_col, lines)
   local last = #lines
   vim.api.nvim_win_set_cursor(0, { row + last, #lines[last] + (last == 1 and col or 0) })
-  return true
+  return text, text == remainder
 end
 
 return M
