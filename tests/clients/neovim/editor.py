@@ -125,6 +125,7 @@ def editor(
         terminal.until(lambda: listens(socket))
         with closing(Rpc(socket)) as rpc:
             made = Editor(terminal, rpc)
+            made.until_lua("vim.v.vim_did_enter == 1")  # it answers while it still loads its plugins
             yield made
             made.leave()
 
