@@ -30,7 +30,7 @@ from impetus.languages import detect
 
 #: A transaction is closed after so many bytes of source. The first is small, because then search begins to answer;
 #: each is twice the one before up to a limit, because commits cost.
-_FIRST_BATCH_BYTES = 60_000
+_FIRST_BATCH_BYTES = 30_000
 BATCH_BYTES = 250_000
 _BATCH_FILES = 200
 #: With more changed paths than this a walk over the root is cheaper than asking for each.
