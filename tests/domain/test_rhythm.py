@@ -20,7 +20,7 @@ def test_nothing_is_waited_for_before_anything_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("every", "takes", "wait"),
-    [(0.2, 0.1, 0.0), (0.1, 0.3, 0.1), (0.5, 0.9, LONGEST)],
+    [(0.2, 0.1, 0.0), (0.02, 0.3, 0.02), (0.5, 0.9, LONGEST)],
     ids=["answers come faster than keys", "the next key is waited for", "but not for long"],
 )
 def test_slow_answers_wait_for_the_next_key(every: float, takes: float, wait: float) -> None:
@@ -32,10 +32,10 @@ def test_slow_answers_wait_for_the_next_key(every: float, takes: float, wait: fl
 
 def test_a_break_is_no_rhythm_and_the_mean_follows_what_is_new() -> None:
     rhythm = Rhythm()
-    typing(rhythm, 0.1)
+    typing(rhythm, 0.02)
     rhythm.asked(100.0)
     rhythm.took(1.0)
-    assert rhythm.wait() == pytest.approx(0.1)
+    assert rhythm.wait() == pytest.approx(0.02)
     for _ in range(20):
         rhythm.took(0.01)
     assert rhythm.wait() == 0

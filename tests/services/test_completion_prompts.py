@@ -96,6 +96,22 @@ async def test_when_the_cursor_has_rested_there_is_everything(worlds) -> None:
     assert (second.prefix, second.suffix, second.context) == (f"{read.prefix}y", read.suffix, read.context)
 
 
+async def test_what_is_read_leaves_the_room_that_the_answer_will_want(worlds) -> None:
+    """Or a model with little room would read other passages than those it is asked with."""
+    world = worlds("1 2 3\n")
+    await world.completer.prepare(world.cursor(f"{LINES}x = |\n"), VIEW)
+    await world.complete(f"{LINES}x = |\n")
+    read, asked = world.worker.samplings
+    assert world.prompts[0] == world.prompts[1]
+    assert read.max_tokens == asked.max_tokens
+
+
+async def test_of_what_is_read_nothing_more_is_computed_than_the_first_piece(worlds) -> None:
+    world = worlds("1 2 3\n")
+    await world.completer.prepare(world.cursor(f"{LINES}x = |\n"), VIEW)
+    assert (world.worker.pieces, world.worker.ended) == (1, 1)
+
+
 async def test_a_small_document_is_given_whole_from_the_beginning(worlds) -> None:
     world = worlds("1\n")
     await world.complete("x = helper(|")

@@ -71,6 +71,10 @@ def load_network(folder: Path, config: dict[str, Any], *, adapter: Path | None =
         if adapter is not None:
             lora.apply(model, adapter)
         mx.eval(model.parameters())
+        if on_cpu:
+            from impetus.adapters import mlx_rows
+
+            mlx_rows.use(model)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ModelError(
             f"The model in {adapter or folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"

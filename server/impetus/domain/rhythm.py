@@ -5,7 +5,7 @@ _NEW = 0.3
 #: A longer break is no typing.
 _BREAK = 2.0
 #: Nobody waits longer than this before the work even begins.
-LONGEST = 0.15
+LONGEST = 0.03
 
 
 class Rhythm:

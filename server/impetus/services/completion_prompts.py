@@ -120,7 +120,7 @@ class CompletionPrompts:
         """Read what a request here would need, unless that is done."""
         whole = await self._whole(request)
         if self._models.is_local("completion") and self._unread(request.key, whole) > WORTH_READING:
-            await self._models.read("completion", whole)
+            await self._models.read("completion", whole, self._settings.max_tokens)
             self._note(request.key, whole)
 
     def forget(self, key: str) -> None:

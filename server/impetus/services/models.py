@@ -14,7 +14,7 @@ import numpy as np
 
 from impetus.config import ChatSettings, CompletionSettings, Settings
 from impetus.domain.ports import Counters, ModelWorker, Vectors
-from impetus.domain.types import ModelState, Priority, Prompt, Sampling, Step
+from impetus.domain.types import ModelState, Piece, Priority, Prompt, Sampling, Step
 from impetus.errors import ModelUnavailable
 from impetus.services.admission import Admission
 from impetus.services.background import Background
@@ -103,8 +103,11 @@ class Model(Protocol):
 
     def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]: ...
 
-    async def read(self, prompt: Prompt) -> None:
-        """Read a prompt whenever nobody else needs the model, so that one that begins like it is answered sooner."""
+    async def read(self, prompt: Prompt, max_tokens: int) -> None:
+        """Read a prompt whenever nobody else needs the model, so that one that begins like it is answered sooner.
+
+        `max_tokens` is that of the answers to come: a prompt is cut to leave them room.
+        """
         ...
 
     async def load(self) -> None: ...
@@ -227,11 +230,12 @@ class _Local:
     async def check(self) -> None:
         return  # the worker tells of its own accord
 
-    async def read(self, prompt: Prompt) -> None:
+    async def read(self, prompt: Prompt, max_tokens: int) -> None:
         await self._background.wait()
-        async with aclosing(self.stream(prompt, Sampling(max_tokens=1), Priority.INDEX)) as steps:
-            async for _ in steps:
-                pass
+        async with aclosing(self.stream(prompt, Sampling(max_tokens, temperature=0.0), Priority.INDEX)) as steps:
+            async for step in steps:
+                if isinstance(step, Piece):
+                    return
 
     async def load(self) -> None:
         await self._worker.load(self._folder)
@@ -267,7 +271,7 @@ class _Remote:
     async def check(self) -> None:
         await self._remote.check()
 
-    async def read(self, prompt: Prompt) -> None:
+    async def read(self, prompt: Prompt, max_tokens: int) -> None:
         """What its server keeps of prompts is its own affair."""
         return
 
@@ -307,9 +311,9 @@ class SessionModels:
         """Prefill*, Piece*, End. Use with `contextlib.aclosing`; leaving it stops the model before its next step."""
         return self._model(role).stream(prompt, sampling, priority)
 
-    async def read(self, role: ModelRole, prompt: Prompt) -> None:
+    async def read(self, role: ModelRole, prompt: Prompt, max_tokens: int) -> None:
         """Let a local model read a prompt in the background; does nothing to a remote one."""
-        await self._model(role).read(prompt)
+        await self._model(role).read(prompt, max_tokens)
 
     async def load(self, role: ModelRole) -> None:
         """Load a local model now, also one that is not loaded by itself any more; does nothing to a remote one."""
