@@ -56,6 +56,9 @@ async def ask(home: Path, roots: Sequence[Path], queries: Sequence[str]) -> None
     await repository.open()
     retriever = Retriever(lambda _: repository, Disk(IndexSettings()), embedder, lambda _: None)
     view = View(tuple(roots), {})
+    chunks = sum(repository.store.reader.counts(root).chunks for root in roots)
+    if not chunks:
+        raise SystemExit(f"Nothing of these folders is indexed in {home}; leave out --ask-only to fill it")
     await retriever.search(SearchQuery(queries[0]), view)
     print(f"open and first query {time.perf_counter() - started:.2f} s")
     for number in ("first", "second"):
@@ -66,7 +69,6 @@ async def ask(home: Path, roots: Sequence[Path], queries: Sequence[str]) -> None
             times.append(time.perf_counter() - started)
             worked.append(time.process_time() - before)
         print(f"{number} round: query {spread(times)}, processor {spread(worked)}")
-    chunks = sum(repository.store.reader.counts(root).chunks for root in roots)
     distinct = len(repository.store.vectors)
     print(f"{chunks:,} chunks ({distinct:,} distinct): memory {rss_mb():,.0f} MB, disk {disk_mb(home):,.0f} MB")
     await repository.close()
