@@ -42,7 +42,7 @@ from impetus.services.conversations import Conversations
 from impetus.services.dispatcher import BackendState
 from impetus.services.feedback import Feedback
 from impetus.services.models import ModelPull, PullStep
-from impetus.services.workspace import Documents
+from impetus.services.workspace import OpenDocuments
 from tests.support.documents import documents_in
 from tests.support.fakes import FakeFiles, FakeRetrieval, FakeWorker, fake_models
 
@@ -200,7 +200,7 @@ class ScriptedSession:
     def __init__(self, engine: ScriptedEngine | None = None) -> None:
         self.engine = engine or ScriptedEngine(Script())
         self.settings = self.engine.settings
-        self.documents = Documents()
+        self.documents = OpenDocuments()
         self.models = ScriptedModels()
         self.roots: tuple[Path, ...] = ()
         self.calls: list[tuple[str, Any]] = []

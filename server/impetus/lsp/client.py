@@ -19,7 +19,7 @@ from impetus.lsp.convert import key_of
 from impetus.lsp.host import EngineHost
 from impetus.lsp.positions import offset_at
 from impetus.lsp.rpc import SessionProtocol
-from impetus.services.workspace import Documents
+from impetus.services.workspace import OpenDocuments
 
 if TYPE_CHECKING:
     from impetus.services.engine import Engine
@@ -42,7 +42,7 @@ class Client:
         self.editor = ""  # what the client calls itself
         self.cut_off = ""  # why the engine closed the connection, where it was not the client's wish
         self.encoding: str = lsp.PositionEncodingKind.Utf16.value
-        self.documents = Documents()
+        self.documents = OpenDocuments()
         self.roots: list[Path] = []
         self.initial_settings: Mapping[str, Any] = {}
         self.settings: Mapping[str, Any] = {}

@@ -37,7 +37,7 @@ from impetus.services.engine import Engine
 from impetus.services.first_index import first_index
 from impetus.services.models import ModelRole
 from impetus.services.next_edit import NextEdits
-from impetus.services.workspace import Documents, View
+from impetus.services.workspace import OpenDocuments, View
 
 
 class Session:
@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
         self.engine = engine
-        self.documents = Documents()
+        self.documents = OpenDocuments()
         self._id = uuid4().hex  # tells what became of its completions from those of others
         self._roots: list[Path] = []
         self._apply(settings or engine.settings)

@@ -31,7 +31,7 @@ class View:
         return root, absolute.relative_to(root).as_posix()
 
 
-class Documents:
+class OpenDocuments:
     """The documents one client has open."""
 
     def __init__(self) -> None:
