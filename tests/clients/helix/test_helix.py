@@ -1,6 +1,7 @@
 """Helix with the configuration of docs/editors.md."""
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,25 +11,39 @@ from tests.clients.terminal import Terminal
 
 #: Of the file that is open.
 DRAWN = "def parse_manifest"
+WORDS = "weight of parcels"
 
 HELIX = Path(os.environ.get("IMPETUS_HELIX", ""))
 
 
-def escape(terminal: Terminal, shown: str) -> None:
-    """Keys right after Escape would be read as keys with Alt. The file is drawn again without a frame around it."""
-    terminal.press("\x1b")
-    terminal.until(lambda: shown not in terminal.text() and "┌" not in terminal.text() and DRAWN in terminal.text())
+def shows(terminal: Terminal, keys: str, holds: Callable[[str], bool]) -> None:
+    """Press keys until the screen is as it should be.
 
-
-def found(terminal: Terminal, words: str, where: str) -> None:
-    """Helix asks once for what is typed, so what comes before the index is whole is asked again."""
+    Helix asks once for what is typed, so what comes before the index is whole has to be asked again; and on a busy
+    machine a picker may open over the next keys, which then are typed into it.
+    """
     for _attempt in range(20):
-        terminal.press(f" S{words}")
+        terminal.press(keys)
         try:
-            return terminal.until(lambda: "weigh" in terminal.text().replace(words, "") and where in terminal.text(), 2)
+            return terminal.until(lambda: holds(terminal.text()), 3)
         except AssertionError:
-            escape(terminal, words)
-    raise AssertionError(f"{words!r} was not found in {where}; the screen:\n{terminal.text()}")
+            escape(terminal)
+    raise AssertionError(f"{keys!r} did not do; the screen:\n{terminal.text()}")
+
+
+def escape(terminal: Terminal) -> None:
+    """Keys right after Escape would be read as keys with Alt, so until the file is there without a frame over it."""
+    for _attempt in range(20):
+        terminal.press("\x1b")
+        try:
+            return terminal.until(lambda: "┌" not in terminal.text() and DRAWN in terminal.text(), 3)
+        except AssertionError:
+            continue
+    raise AssertionError(f"a picker stays open; the screen:\n{terminal.text()}")
+
+
+def found(screen: str) -> bool:
+    return WORDS in screen and "function weigh " in screen and "manifest.py" in screen
 
 
 def test_helix_finds_by_meaning_and_offers_code_actions(tmp_path: Path) -> None:
@@ -50,10 +65,9 @@ def test_helix_finds_by_meaning_and_offers_code_actions(tmp_path: Path) -> None:
     with stopped(home), closing(Terminal([str(HELIX / "usr/lib/hx/hx"), "manifest.py"], env, project)) as terminal:
         terminal.until("parse_manifest")
         terminal.until("indexing parcels")
-        found(terminal, "weight of parcels", "manifest.py")
-        escape(terminal, "weight of parcels")
-        terminal.press("% a")
-        terminal.until("Explain with Impetus")
-        escape(terminal, "Explain with Impetus")
+        shows(terminal, f" S{WORDS}", found)
+        escape(terminal)
+        shows(terminal, "% a", lambda screen: "Explain with Impetus" in screen)
+        escape(terminal)
         terminal.press(":q!\r")
         terminal.until(lambda: terminal.process.poll() is not None)
