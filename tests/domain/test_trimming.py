@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impetus.domain.completion import plan
-from impetus.domain.trimming import MAX_BLOCK_LINES, adds_errors, finished, trim, whole_lines
+from impetus.domain.trimming import MAX_BLOCK_LINES, finished, trim, whole_lines
 
 
 def kept(marked: str, raw: str, language: str = "python") -> str | None:
@@ -112,13 +112,6 @@ def test_a_block_has_a_longest_length() -> None:
 )
 def test_finished_as_soon_as_more_text_would_be_cut(marked: str, raw: str, done: bool) -> None:
     assert finished(raw, plan(marked.replace("|", ""), marked.index("|"), "python")) is done
-
-
-def test_syntax_errors_that_were_not_there_are_seen() -> None:
-    text = "x = \ny = 2\n"
-    assert not adds_errors(text, 4, "1", "python")
-    assert adds_errors("x = 1\n", 6, "def def (:\n", "python")
-    assert not adds_errors("x = 1\n", 6, "def def (:\n", "text")
 
 
 CODE = st.text(alphabet="ab ()[]{}\"'`:,\n\t\\#=", max_size=60)

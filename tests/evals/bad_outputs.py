@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from impetus.domain import trimming
+from impetus.domain.breakage import breaks
 from impetus.domain.completion import plan
 from impetus.domain.types import Shape
 
@@ -48,7 +49,7 @@ def judged(written: str, text: str, offset: int, language: str) -> tuple[str, st
         if not shown.strip():
             shown = ""
             break
-    if shown and trimming.adds_errors(text, offset, shown, language):
+    if shown and breaks(text, offset, shown, language):
         shown, reason = "", ERRORS
     return (shown, reason) if reason else None
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from impetus.domain.completion import CLOSERS, Plan
 from impetus.domain.fim import FORMATS, leaked
-from impetus.domain.syntax import error_count, parse
 from impetus.domain.types import Shape
 
 _CONTROL = frozenset(token for form in FORMATS for token in form.stops() if len(token) > 5)
@@ -59,20 +58,6 @@ def trim(raw: str, plan: Plan) -> str | None:
         if not text.strip():
             return None
     return text
-
-
-def adds_errors(document: str, offset: int, completion: str, language: str) -> bool:
-    """Whether the document has more syntax errors with the completion than without; False when it cannot be told."""
-    before = _errors(document, language)
-    if before is None:
-        return False
-    after = _errors(document[:offset] + completion + document[offset:], language)
-    return after is not None and after > before
-
-
-def _errors(text: str, language: str) -> int | None:
-    tree = parse(text.encode("utf-8", "replace"), language)
-    return None if tree is None else error_count(tree)
 
 
 # -- filters ---------------------------------------------------------------------------------------------------------

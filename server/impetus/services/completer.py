@@ -14,6 +14,7 @@ from typing import Any
 
 from impetus.config import CompletionSettings
 from impetus.domain import completion, trimming
+from impetus.domain.breakage import breaks
 from impetus.domain.rhythm import Rhythm
 from impetus.domain.types import (
     Completion,
@@ -261,7 +262,7 @@ class Completer:
         if text is None:
             return ""
         if len(document.text) <= completion.MAX_PARSED:
-            bad = await asyncio.to_thread(trimming.adds_errors, document.text, request.offset, text, document.language)
+            bad = await asyncio.to_thread(breaks, document.text, request.offset, text, document.language)
             return "" if bad else text
         return text
 

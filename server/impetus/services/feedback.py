@@ -24,8 +24,11 @@ _AROUND = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
+    """Without the document's text: five hundred of them would weigh."""
+
     completion: Completion
-    document: Document
+    document: str  # its key
+    language: str
     owner: str
 
 
@@ -48,7 +51,7 @@ class Feedback:
     def offered(self, completion: Completion, document: Document, owner: str) -> Completion:
         """The same completion with the number by which the editor tells of it."""
         completion = replace(completion, id=next(self._numbers))
-        offer = self._offers[completion.id] = _Offer(completion, document, owner)
+        offer = self._offers[completion.id] = _Offer(completion, document.key, document.language, owner)
         while len(self._offers) > MAX_OFFERED:
             self._offers.popitem(last=False)
         self._count(offer, offered=1)
@@ -100,7 +103,7 @@ class Feedback:
 
     async def _check(self, offer: _Offer, taken: str, document: Callable[[str], Document | None]) -> None:
         await self._pause(RETAINED_AFTER_S)
-        present = document(offer.document.key)
+        present = document(offer.document)
         if present is None or not taken:
             return
         start = max(0, offer.completion.start - _AROUND)
@@ -109,7 +112,7 @@ class Feedback:
         self._count(offer, checked=len(taken), retained=kept)
 
     def _count(self, offer: _Offer, **counts: int) -> None:
-        tally = Tally(self._today().isoformat(), offer.document.language, offer.completion.model, **counts)
+        tally = Tally(self._today().isoformat(), offer.language, offer.completion.model, **counts)
 
         async def write() -> None:
             try:

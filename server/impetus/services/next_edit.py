@@ -14,11 +14,11 @@ from typing import Protocol
 
 from impetus.config import CompletionSettings
 from impetus.domain import next_edit
+from impetus.domain.breakage import breaks
 from impetus.domain.completion import window
 from impetus.domain.next_edit import Change, Renamed, Resigned
 from impetus.domain.ports import FileReader
 from impetus.domain.secrets import mask
-from impetus.domain.trimming import adds_errors
 from impetus.domain.types import (
     Cursor,
     Document,
@@ -137,7 +137,7 @@ class NextEdits:
                 raw += step.text if isinstance(step, Piece) else ""
         written = _until_closed(raw).strip()
         text = place.text[:start] + place.text[end:]
-        return "" if await asyncio.to_thread(adds_errors, text, start, written, place.language) else written
+        return "" if await asyncio.to_thread(breaks, text, start, written, place.language) else written
 
 
 def _edits(change: Change, place: Document, offset: int, own: bool) -> list[FollowUp]:
