@@ -58,15 +58,17 @@ class FakeWorker:
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
         self.priorities: list[Priority] = []
+        self.drafts: list[Path | None] = []
         self.asked = asyncio.Event()  # set by the first request
         self.pieces = 0
         self.ended = 0
         self.on_prompt: Callable[[], None] = lambda: None  # called when a prompt was read
 
     async def stream(
-        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
         await self.load(model)
+        self.drafts.append(draft)
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         self.priorities.append(priority)
