@@ -26,7 +26,7 @@ from impetus.domain.types import (
     Step,
     TextPrompt,
 )
-from impetus.errors import BadRequest
+from impetus.errors import BadRequest, ModelError
 
 CHAT, TYPING = Priority.CHAT, Priority.TYPING
 CONTEXT = 2048
@@ -239,13 +239,16 @@ def test_a_grammar_decodes_as_ever(folders: Folders) -> None:
 
 
 class Network:
-    """The tiny network with caches of another kind."""
+    """The tiny network with caches of another kind, or one that fails when told to."""
 
     def __init__(self, inner: Any, make_cache: Callable[[], Any]) -> None:
         self._inner = inner
         self._make_cache = make_cache
+        self.failing = False
 
     def __call__(self, tokens: Any, cache: Any) -> Any:
+        if self.failing:
+            raise RuntimeError("[malloc] Unable to allocate 9999 bytes.")
         return self._inner(tokens, cache=cache)
 
     def make_cache(self) -> Any:
@@ -306,6 +309,28 @@ def test_a_draft_that_is_unloaded_is_gone_and_the_answer_goes_on(folders: Folder
     assert text([step for _, step in given] + rest) == text(plain(folders, ONE))
     assert isinstance(rest[-1], End)
     assert model.counters.drafted_tokens == before
+
+
+def test_a_draft_that_fails_costs_its_sequence_and_the_model_goes_on(folders: Folders) -> None:
+    config = mlx_loader.read_config(folders.model)
+    inner = mlx_loader.load_network(folders.model, config)
+    from mlx_lm.models.cache import KVCache
+
+    from impetus.adapters.mlx_text_model import MlxTextModel
+
+    network = Network(inner, KVCache)
+    draft = MlxTextModel(network, ModelTokenizer(folders.model, config), CONTEXT, "small", PREFIX_BYTES)
+    model = load_model(folders.model)
+    model.start(1, ONE, GREEDY, CHAT, draft)
+    while model.counters.drafted_tokens == 0:
+        model.step(CHAT)
+    network.failing = True
+    with pytest.raises(ModelError, match="Unable to allocate") as failed:
+        model.step(CHAT)
+    assert failed.value.numbers == (1,)
+    assert model.waiting() is None
+    network.failing = False
+    assert text(drafted(model, draft, ONE)) == text(plain(folders, ONE))
 
 
 def test_a_draft_with_other_tokens_is_refused_with_what_to_set(folders: Folders, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from impetus.domain.canary import Verdict
 from impetus.domain.ports import HeldModel, ModelWorker, Vectors
 from impetus.domain.snippets import Around
 from impetus.domain.types import (
@@ -191,7 +192,26 @@ class FakeRemote:
         self.closed += 1
 
 
-def fake_models(worker: ModelWorker, *remotes: FakeRemote, power: FakePower | None = None, **limits: Any) -> Models:
+class FakeDraftVerdicts:
+    """Verdicts by model and draft, as the test puts them in."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Path, Path], Verdict] = {}
+
+    def get(self, model: Path, draft: Path) -> Verdict | None:
+        return self.kept.get((model, draft))
+
+    def put(self, model: Path, draft: Path, verdict: Verdict) -> None:
+        self.kept[model, draft] = verdict
+
+
+def fake_models(
+    worker: ModelWorker,
+    *remotes: FakeRemote,
+    power: FakePower | None = None,
+    drafts: FakeDraftVerdicts | None = None,
+    **limits: Any,
+) -> Models:
     """Models over a fake worker; remote ones are handed out in the order in which settings name them."""
     left = list(remotes)
     return Models(
@@ -200,6 +220,7 @@ def fake_models(worker: ModelWorker, *remotes: FakeRemote, power: FakePower | No
         connect=lambda role, settings: left.pop(0),
         context_length=lambda folder: 8192,
         bundled=Path("/models/fim"),
+        drafts=drafts or FakeDraftVerdicts(),
         admission=Admission(**limits),
     )
 
