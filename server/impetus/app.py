@@ -16,6 +16,7 @@ from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.disk import Disk
 from impetus.adapters.document_process import DocumentProcess
 from impetus.adapters.document_store import SqliteDocumentStore
+from impetus.adapters.draft_verdicts import DraftVerdictFiles
 from impetus.adapters.git_history import GitHistory
 from impetus.adapters.machine import MachinePower
 from impetus.adapters.parse_pool import ParsePool
@@ -62,7 +63,7 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
     gc.set_threshold(*COLLECTOR)
     server = chroma_server(settings.index) if home is None else None
     embedder = StaticEmbedder()
-    if settings.embedding.model:
+    if settings.embedding.model or settings.chat.draft_model:
         await asyncio.to_thread(machine.hardware)  # runs commands, and is remembered
     worker = _worker(settings)
     background = Background(MachinePower(), spare=not settings.models.background_on_battery)
@@ -74,7 +75,7 @@ async def create_engine(settings: Settings, problems: Sequence[str] = (), *, hom
         # Where there is an index worker, other processes are its to start.
         analyzer=ParsePool(1 if _INDEX_WORKER else settings.index.processes),
         watcher=watcher,
-        models=_models(worker, background),
+        models=_models(worker, background, home or config.home()),
         tallies=SqliteTallyStore((home or config.home()) / "stats.sqlite"),
         conversations=SqliteConversationStore((home or config.home()) / "conversations.sqlite"),
         repository_for=partial(_repository, home or config.home(), embedder, neural, server),
@@ -168,13 +169,14 @@ def _worker(settings: Settings) -> ModelWorker:
     return Supervisor(command, idle_s=models.idle_s)
 
 
-def _models(worker: ModelWorker, background: Background) -> Models:
+def _models(worker: ModelWorker, background: Background, home: Path) -> Models:
     return Models(
         worker,
         background,
         connect=_remote_model,
         context_length=lambda folder: mlx_loader.context_length(mlx_loader.read_config(lora.base_of(folder))),
         bundled=_BUNDLED_COMPLETION,
+        drafts=DraftVerdictFiles(home / "drafts", machine.hardware),
     )
 
 

@@ -689,6 +689,20 @@ def test_quantized_weights_are_used_in_full_precision_on_a_cpu(tmp_path: Path) -
     assert found
 
 
+def test_weights_that_are_unpacked_are_not_held_twice(tmp_path: Path) -> None:
+    shape = {"hidden_size": 256, "num_hidden_layers": 4, "intermediate_size": 1024, "head_dim": 128}
+    folder = make_model(tmp_path / "q8", quantized=True, shape=shape)
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    held = mx.get_active_memory()
+    mx.reset_peak_memory()
+    network = mlx_loader.load_network(folder, mlx_loader.read_config(folder))
+    sizes = [array.nbytes for _, array in tree_flatten(network.parameters())]
+    assert mx.get_peak_memory() - held < sum(sizes) + 2 * max(sizes), "one array and what it is made from, no more"
+    assert sum(sizes) / 4 > 2 * max(sizes), "or this shows nothing"
+
+
 def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="set the right path"):
         load_model(tmp_path / "gone")

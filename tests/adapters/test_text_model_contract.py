@@ -143,6 +143,14 @@ def test_cancelling_one_leaves_the_others_as_they_are(make: Make) -> None:
     assert text([step for number, step in given if number == 1]) == wanted
 
 
+def test_a_draft_changes_nothing_that_is_said(make: Make) -> None:
+    model, alone, draft = make(), make(), make()
+    model.start(1, SHORT, GREEDY, CHAT, draft)
+    alone.start(1, SHORT, GREEDY, CHAT)
+    found, expected = run(model)[1], run(alone)[1]
+    assert (text(found), end(found)) == (text(expected), end(expected))
+
+
 def test_a_retry_goes_on_where_the_cancelled_one_was(model: TextModel) -> None:
     model.start(1, LONG, GREEDY, CHAT)
     model.step(CHAT)

@@ -17,6 +17,8 @@ BENCHES = {
     "repositories": "index figures of three installed packages, or of the folders named",
     "vectors": "storing and searching synthetic vectors, up to a million",
     "model_process": "memory, time of a token, cancel and kill of the model process",
+    "drafting": "runs of the network that a draft model saves, and tokens a second, with the bundled model",
+    "model_loading": "memory that loading a model takes, by the size of its weights",
     "kill": "SIGKILL at random moments, every healed index compared with a new one",
     "lexical": "FTS5 against arrays in memory and tantivy",
     "scale": "memory and query times of one index over many roots",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.fakes import FakeDraftVerdicts, FakeWorker
 from tests.support.scripted_session import Script, ScriptedEngine, ScriptedSession
 
 from impetus.domain.types import Completion, EngineStatus, Health, ModelState
@@ -16,6 +17,7 @@ from impetus.errors import IndexFailed
 from impetus.languages import languages
 from impetus.services import doctor, doctor_checks, doctor_editors
 from impetus.services.doctor import Check, Checked, CheckResult, Level, bad, good, warning
+from impetus.services.drafts import Draft
 
 
 def advises(result: CheckResult, level: Level, advice: str) -> bool:
@@ -134,6 +136,13 @@ async def test_chat_model() -> None:
     assert (await look("ready")).level is Level.GOOD
     assert (await look("missing")).finding == "big: No such folder"
     assert advises(await look("none"), Level.WARNING, "chat.base_url")
+
+
+async def test_what_is_known_of_a_draft_is_said(tmp_path: Path) -> None:
+    looked = session(ModelState("chat", "big", "ready"))
+    looked.models.draft = Draft(tmp_path, tmp_path, FakeWorker("x"), FakeDraftVerdicts())
+    found = await doctor_checks.chat_model(looked)
+    assert found.finding == "big, ready; draft: not measured; run `impetus bench`"
 
 
 async def test_session_checks_close_what_they_open() -> None:

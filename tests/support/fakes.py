@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from impetus.domain.canary import Verdict
 from impetus.domain.ports import HeldModel, ModelWorker, Vectors
 from impetus.domain.snippets import Around
 from impetus.domain.types import (
@@ -58,15 +59,17 @@ class FakeWorker:
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
         self.priorities: list[Priority] = []
+        self.drafts: list[Path | None] = []
         self.asked = asyncio.Event()  # set by the first request
         self.pieces = 0
         self.ended = 0
         self.on_prompt: Callable[[], None] = lambda: None  # called when a prompt was read
 
     async def stream(
-        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
         await self.load(model)
+        self.drafts.append(draft)
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         self.priorities.append(priority)
@@ -189,7 +192,26 @@ class FakeRemote:
         self.closed += 1
 
 
-def fake_models(worker: ModelWorker, *remotes: FakeRemote, power: FakePower | None = None, **limits: Any) -> Models:
+class FakeDraftVerdicts:
+    """Verdicts by model and draft, as the test puts them in."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Path, Path], Verdict] = {}
+
+    def get(self, model: Path, draft: Path) -> Verdict | None:
+        return self.kept.get((model, draft))
+
+    def put(self, model: Path, draft: Path, verdict: Verdict) -> None:
+        self.kept[model, draft] = verdict
+
+
+def fake_models(
+    worker: ModelWorker,
+    *remotes: FakeRemote,
+    power: FakePower | None = None,
+    drafts: FakeDraftVerdicts | None = None,
+    **limits: Any,
+) -> Models:
     """Models over a fake worker; remote ones are handed out in the order in which settings name them."""
     left = list(remotes)
     return Models(
@@ -198,6 +220,7 @@ def fake_models(worker: ModelWorker, *remotes: FakeRemote, power: FakePower | No
         connect=lambda role, settings: left.pop(0),
         context_length=lambda folder: 8192,
         bundled=Path("/models/fim"),
+        drafts=drafts or FakeDraftVerdicts(),
         admission=Admission(**limits),
     )
 

@@ -40,6 +40,7 @@ from impetus.domain.types import (
 from impetus.errors import BadRequest, NotFound
 from impetus.services.conversations import Conversations
 from impetus.services.dispatcher import BackendState
+from impetus.services.drafts import Draft
 from impetus.services.feedback import Feedback
 from impetus.services.models import ModelPull, PullStep
 from impetus.services.workspace import OpenDocuments
@@ -185,6 +186,7 @@ class ScriptedModels:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.checks = 0
+        self.draft: Draft | None = None
 
     async def check(self) -> None:
         self.checks += 1

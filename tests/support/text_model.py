@@ -44,7 +44,8 @@ class FakeTextModel:
     """A token is a word; prompts are read `chunk` words a step, answers are given a word a step.
 
     The answer is what stands after the last `|` of a prompt, else `answer`. A word that `actions` has does what is
-    there when its turn comes, in the middle of the step. `log` names every word in the order of its step.
+    there when its turn comes, in the middle of the step. `log` names every word in the order of its step, `drafts` the
+    draft of each sequence.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class FakeTextModel:
         self.context_length = context_length
         self.counters = Counters()
         self.log: list[str] = []
+        self.drafts: list[TextModel | None] = []
         self.trimmed: list[int] = []
         self.closed = False
 
@@ -72,7 +74,9 @@ class FakeTextModel:
     def nbytes(self) -> int:
         return self.weights + sum(len(word) for words in self._kept for word in words)
 
-    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+    def start(
+        self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
+    ) -> None:
         words = _words(prompt)
         if not words:
             raise BadRequest("The prompt is empty; send at least one character", parameter="prompt")
@@ -83,6 +87,7 @@ class FakeTextModel:
             bar = len(words) - 1 - words[::-1].index("|")
             words, answer = words[:bar], words[bar + 1 :]
         sequence = _Sequence(number, words, answer, sampling, StopFilter(sampling.stop))
+        self.drafts.append(draft)
         lane = self._lanes[priority]
         (lane.reading if words else lane.decoding).append(sequence)
 

@@ -54,6 +54,7 @@ def make_model(
     quantized: bool = False,
     context: int = 512,
     shape: Mapping[str, int] | None = None,
+    seed: int = 7,
     **tokenizer: Any,
 ) -> Path:
     """A Qwen3; of two layers and about 100,000 parameters unless `shape`, part of its config.json, says otherwise."""
@@ -82,7 +83,7 @@ def make_model(
         "tie_word_embeddings": True,
         "eos_token_id": 2,
     } | dict(shape or {})
-    keys = iter(mx.random.split(mx.random.key(7), 200))
+    keys = iter(mx.random.split(mx.random.key(seed), 200))
     model = qwen3.Model(qwen3.ModelArgs.from_dict(config))
     random = [
         (name, mx.random.normal(value.shape, key=next(keys)) * 0.3 if value.ndim > 1 else value)

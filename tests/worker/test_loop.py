@@ -240,6 +240,26 @@ def test_a_model_that_is_answering_is_not_let_go() -> None:
     assert "then" in world.models["/m/a"].log
 
 
+def drafted(number: int, text: str) -> messages.Start:
+    return messages.start(number, "/m/a", TextPrompt(text), Sampling(), Priority.CHAT, "/m/small")
+
+
+def test_a_draft_is_loaded_beside_its_model_and_handed_to_it() -> None:
+    world = World()
+    world.run(drafted(1, "| x last"), start(2, "| y"))
+    assert world.loads == ["/m/a", "/m/small"]
+    assert world.models["/m/a"].drafts == [world.models["/m/small"], None]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_model_does_not_make_room_for_its_draft_and_answers_without(times: int) -> None:
+    world = World(limit=GB, needed=GB)
+    world.run(*(drafted(number, "| x last") for number in range(times)))
+    assert world.loads == ["/m/a"]
+    assert world.models["/m/a"].drafts == [None] * times
+    assert isinstance(world.told(0)[-1].step, End)
+
+
 def test_unloading_tells_who_was_being_answered() -> None:
     world = World()
     world.actions["one"] = lambda: world.put(Unload(2, "/m/a"))

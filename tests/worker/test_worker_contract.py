@@ -43,6 +43,13 @@ async def test_a_stream_is_read_said_and_ended(worker: ModelWorker) -> None:
     assert [isinstance(step, End) for step in found] == [False] * (len(found) - 1) + [True]
 
 
+async def test_a_stream_with_a_draft_says_the_same(worker: ModelWorker) -> None:
+    prompt = TextPrompt("read | one two three")
+    async with aclosing(worker.stream(MODEL, prompt, Sampling(), Priority.CHAT, OTHER)) as steps:
+        found = [step.text async for step in steps if isinstance(step, Piece)]
+    assert "".join(found).strip() == "one two three"
+
+
 async def test_many_at_once_each_get_their_own(worker: ModelWorker) -> None:
     answers = await asyncio.gather(*(said(worker, model) for model in (MODEL, OTHER) * 5))
     assert answers == ["one two three"] * 10

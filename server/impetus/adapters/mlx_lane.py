@@ -10,6 +10,7 @@ import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
 from impetus.adapters.mlx_batch import Batch
+from impetus.adapters.mlx_drafted import DraftedBatch
 from impetus.adapters.mlx_prefixes import Layers, PrefixCache, nbytes
 from impetus.adapters.mlx_sampler import Draw, draw
 from impetus.adapters.mlx_sequence import Sequence
@@ -93,7 +94,10 @@ class Lane:
                     return
 
     def step(self) -> Steps:
-        """A chunk of a prompt or some short ones, or a token of each decoding sequence, in turns. Raises ModelError."""
+        """A chunk of a prompt or some short ones, or a token of each decoding sequence (with a draft some), in turns.
+
+        Raises ModelError.
+        """
         if self._failed is not None:
             failed, self._failed = self._failed, None
             raise failed
@@ -182,7 +186,7 @@ class Lane:
             self._prefixes.put(sequence.tokens[: sequence.held], layers, copied=True)
         batch = next((batch for batch in self._batches if batch.takes(layers)), None)
         if batch is None:
-            batch = Batch(self._network)
+            batch = DraftedBatch(self._network, self._counters)
             self._batches.append(batch)
         self._guarded([sequence, *batch.rows], partial(batch.join, sequence, token))
         mx.clear_cache()
@@ -199,7 +203,8 @@ class Lane:
             self._counters.steps += batch.runs - before
         steps: Steps = []
         for sequence, token in drawn:
-            steps += self._accept(sequence, token)
+            if not sequence.ended:
+                steps += self._accept(sequence, token)
         ended = [sequence for sequence in batch.rows if sequence.ended]
         if ended:
             self._leave(batch, ended)

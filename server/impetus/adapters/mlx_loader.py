@@ -70,7 +70,7 @@ def load_network(folder: Path, config: dict[str, Any], *, adapter: Path | None =
         model = _load_plain(folder, config, on_cpu) if _is_plain(folder, config) else _load_any(folder, on_cpu)
         if adapter is not None:
             lora.apply(model, adapter)
-        mx.eval(model.parameters())
+        _evaluate(model, one_by_one=on_cpu)
         if on_cpu:
             from impetus.adapters import mlx_rows
 
@@ -80,6 +80,23 @@ def load_network(folder: Path, config: dict[str, Any], *, adapter: Path | None =
             f"The model in {adapter or folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"
         ) from error
     return model
+
+
+def _evaluate(network: Any, *, one_by_one: bool) -> None:
+    """Read the weights from their files and compute what is kept of them.
+
+    MLX reads an array when it is evaluated, into memory of its own. Evaluated together, arrays that become float32
+    would wait for each other with what they are made from; `one_by_one` each lets go of that first.
+    """
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    if not one_by_one:
+        mx.eval(network.parameters())
+        return
+    for _, array in tree_flatten(network.parameters()):
+        mx.eval(array)
+    mx.clear_cache()
 
 
 def quantize_caches(network: Any, bits: int) -> None:
@@ -203,7 +220,7 @@ def _load_any(folder: Path, on_cpu: bool) -> Any:
     from mlx_lm.utils import dequantize_model
     from mlx_lm.utils import load_model as load_with_mlx_lm
 
-    model, _ = load_with_mlx_lm(folder)
+    model, _ = load_with_mlx_lm(folder, lazy=True)
     if on_cpu:
         model = dequantize_model(model)
         model.set_dtype(mx.float32)

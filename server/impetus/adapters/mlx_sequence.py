@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from impetus.adapters.mlx_draft import Draft
 from impetus.adapters.mlx_sampler import Draw, Sampler
 from impetus.adapters.mlx_tokenizer import ModelTokenizer
 from impetus.domain.answer_parts import AnswerForm, AnswerReader
@@ -14,7 +15,7 @@ from impetus.domain.types import End, FinishReason, Piece, Sampling, Step, Token
 class Sequence:
     """`tokens` are the prompt and what was generated since; the first `held` of them are in the caches.
 
-    `room` is how many tokens may be generated; `ends` are the tokens that end the answer.
+    `room` is how many tokens may be generated; `ends` are the tokens that end the answer; `draft` guesses them.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class Sequence:
         ends: frozenset[int],
         room: int,
         form: AnswerForm,
+        draft: Draft | None = None,
     ) -> None:
         self.number = number
         self.sampler = sampler
+        self.draft = draft
         self.tokens = list(prompt)
         self.prompt_length = len(prompt)
         self.begin = np.asarray(prompt[:-1], np.int32)  # what can be reused: something has to be read to draw from
@@ -51,9 +54,14 @@ class Sequence:
         return len(self.tokens) - self.prompt_length
 
     @property
+    def left(self) -> int:
+        """Tokens that may still be generated."""
+        return self._room - self.generated
+
+    @property
     def last(self) -> bool:
         """The next token is the last one whatever it is."""
-        return self.generated + 1 >= self._room
+        return self.left <= 1
 
     def accept(self, draw: Draw) -> list[Step]:
         """What the next token gives. Raises ModelError where it cannot be brought in line with a grammar."""

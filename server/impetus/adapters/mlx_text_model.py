@@ -10,6 +10,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten
 
+from impetus.adapters.mlx_draft import Draft, SmallModel
 from impetus.adapters.mlx_grammar import Grammar, Grammars
 from impetus.adapters.mlx_lane import PREFILL_CHUNK, Lane, Shared
 from impetus.adapters.mlx_prefixes import PrefixCache
@@ -19,7 +20,7 @@ from impetus.adapters.mlx_tokenizer import ModelTokenizer
 from impetus.domain import tool_choice
 from impetus.domain.answer_parts import AnswerForm
 from impetus.domain.fim import Text, fit, render
-from impetus.domain.ports import Counters
+from impetus.domain.ports import Counters, TextModel
 from impetus.domain.types import ChatPrompt, InfillPrompt, JsonSchema, Priority, Prompt, Sampling, Step
 from impetus.errors import BadRequest, ContextOverflow, ModelError
 
@@ -44,6 +45,7 @@ class MlxTextModel:
         self._weights = sum(int(array.nbytes) for _, array in tree_flatten(network.parameters()))
         self.context_length = context_length
         self.counters = Counters()
+        self._as_draft = SmallModel(network, self._prefixes, context_length, tokenizer.size)
         shared = Shared(network, self._prefixes, self.counters)
         # Who types comes back for a cache within the next keystroke; a conversation may go on in several ways at once.
         self._lanes = {
@@ -59,13 +61,17 @@ class MlxTextModel:
     def nbytes(self) -> int:
         return self._weights + self._prefixes.nbytes + sum(lane.nbytes for lane in self._lanes.values())
 
-    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+    def start(
+        self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
+    ) -> None:
+        guessing = self._draft(draft) if draft is not None else None
         tokens, ends, form = self._encode(prompt, sampling)
         if len(tokens) >= self.context_length:
             raise ContextOverflow(self.context_length, len(tokens) + 1)
         room = max(1, min(sampling.max_tokens, self.context_length - len(tokens)))
         sampler = Sampler(sampling, tokens, self._grammar(_demanded(prompt) or sampling.grammar, ends))
-        self._lanes[priority].add(Sequence(number, tokens, sampling, sampler, self._tokenizer, ends, room, form))
+        sequence = Sequence(number, tokens, sampling, sampler, self._tokenizer, ends, room, form, guessing)
+        self._lanes[priority].add(sequence)
 
     def waiting(self) -> Priority | None:
         return min((priority for priority, lane in self._lanes.items() if lane.busy), default=None)
@@ -83,9 +89,20 @@ class MlxTextModel:
 
     def close(self) -> None:
         self._lanes.clear()
+        self._as_draft.network = None  # sequences of others may still hold it
         self._prefixes.shrink(0)
         gc.collect()
         mx.clear_cache()
+
+    def _draft(self, model: TextModel) -> Draft:
+        assert isinstance(model, MlxTextModel)  # a process has one runtime
+        if model._tokenizer.fingerprint != self._tokenizer.fingerprint:
+            raise BadRequest(
+                f"{model._name} cannot draft for {self._name}, because its tokens are others; set chat.draft_model to "
+                "a small model of the same family, or to nothing",
+                parameter="chat.draft_model",
+            )
+        return Draft(model._as_draft)
 
     def _grammar(self, schema: JsonSchema | None, ends: frozenset[int]) -> Grammar | None:
         if schema is None:

@@ -7,6 +7,7 @@ that we or the model's own template mark as special become control tokens.
 import json
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,17 @@ class ModelTokenizer:
             return bytes(_BYTES[character] for character in text if character in _BYTES)
         byte = re.fullmatch("<0x([0-9A-F]{2})>", text)
         return bytes.fromhex(byte.group(1)) if byte else text.replace("▁", " ").encode()
+
+    @property
+    def size(self) -> int:
+        """Tokens that there are; a network may have room for more."""
+        count: int = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        return count
+
+    @cached_property
+    def fingerprint(self) -> int:
+        """The same for tokenizers of one process that give every token the same id."""
+        return hash(frozenset(self._tokenizer.get_vocab(with_added_tokens=True).items()))
 
     def to_json(self) -> str:
         """The whole tokenizer, as in tokenizer.json."""

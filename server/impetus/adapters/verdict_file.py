@@ -1,4 +1,7 @@
-"""What is known of the backends of an embedding model, in a small file that is void when the machine changed."""
+"""What is known of the backends of an embedding model, in a small file that is void when the machine changed.
+
+What was measured of the drafts of a language model has the same form (`draft_verdicts`).
+"""
 
 import json
 import os

@@ -17,6 +17,7 @@ from impetus.daemon.state import resident
 from impetus.domain.hardware import Conditions, Hardware
 from impetus.domain.model_catalogue import Role
 from impetus.services import bench as measure
+from impetus.services import bench_draft
 from impetus.services.bench import Figure, Report, Target
 from impetus.services.dispatcher import BackendState
 
@@ -32,6 +33,7 @@ async def bench(runtime: Runtime, out: Output) -> int:
             machine = await session.engine.machine()
             for role in ("completion", "chat"):
                 await measure.language_model(report, session, role, waiting.say)
+            await bench_draft.draft(report, session, waiting.say)
             await measure.embedders(report, session.engine.embedders(), waiting.say)
             await measure.canary(report, session.engine, waiting.say)
         with tempfile.TemporaryDirectory(prefix="impetus-bench-") as home:
@@ -62,6 +64,8 @@ async def bench_model(runtime: Runtime, out: Output, name: str, role: Role | Non
                 await measure.canary(report, session.engine, waiting.say)
             else:
                 await measure.language_model(report, session, chosen, waiting.say)
+                if chosen == "chat":
+                    await bench_draft.draft(report, session, waiting.say)
     _show(out, report, machine)
     return exits.OK if report.figures else exits.FAILED
 

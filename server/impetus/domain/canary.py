@@ -18,7 +18,10 @@ MOST_TIMES: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a backend did with the canary. `reason` says why it is not trusted, "" when it is."""
+    """What a backend did with the canary. `reason` says why it is not trusted, "" when it is.
+
+    Of a draft model (`domain/drafts.py`) only times are known: of one token with it, and without.
+    """
 
     reason: str = ""
     cosine: float = 0.0

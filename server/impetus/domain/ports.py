@@ -337,6 +337,8 @@ class Counters:
     steps: int = 0
     prefill_tokens: int = 0  # read by the model
     reused_tokens: int = 0  # found in the prefix cache instead
+    drafted_tokens: int = 0  # guessed by a draft model
+    accepted_tokens: int = 0  # those of them that came true
 
 
 class TextModel(Protocol):
@@ -353,10 +355,18 @@ class TextModel(Protocol):
     @property
     def counters(self) -> Counters: ...
 
-    def start(self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority) -> None:
+    def start(
+        self,
+        number: int,
+        prompt: Prompt,
+        sampling: Sampling,
+        priority: Priority,
+        draft: "TextModel | None" = None,
+    ) -> None:
         """Queue a sequence under the caller's `number`; computes nothing.
 
-        Raises ContextOverflow, BadRequest or ModelError.
+        `draft` is a smaller model of the same runtime and tokenizer, whose guesses may make the sequence faster and do
+        not change it. Raises ContextOverflow, BadRequest or ModelError.
         """
         ...
 
@@ -410,8 +420,13 @@ class ModelWorker(Protocol):
     Everything here raises ModelError when that process fails, and EngineStopped after `close`.
     """
 
-    def stream(self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
-        """Prefill*, Piece*, End. Leaving it stops the sequence before its next step."""
+    def stream(
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
+    ) -> AsyncGenerator[Step, None]:
+        """Prefill*, Piece*, End. Leaving it stops the sequence before its next step.
+
+        `draft` as in `TextModel.start`; where it does not fit into memory beside the model, the model writes alone.
+        """
         ...
 
     async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
@@ -460,6 +475,18 @@ class Verdicts(Protocol):
 
     def put(self, backend: str, verdict: Verdict) -> None:
         """A verdict that cannot be written is found again next time."""
+        ...
+
+
+class DraftVerdicts(Protocol):
+    """What was measured on this machine of a draft model together with the model it drafts for, both named by their
+    folders and as they are now. Reads and writes small files.
+    """
+
+    def get(self, model: Path, draft: Path) -> Verdict | None: ...
+
+    def put(self, model: Path, draft: Path, verdict: Verdict) -> None:
+        """A verdict that cannot be written has to be measured again."""
         ...
 
 

@@ -29,9 +29,9 @@ LENGTHS = (64, 128, 256, 512)
 _SPARE = 10
 #: How often each is timed; the median counts.
 _TEXTS, _ANSWERS = 10, 3
-_ANSWER_TOKENS = 128
+ANSWER_TOKENS = 128
 #: About a hundred tokens of code in every model's eyes.
-_CODE = (
+CODE = (
     "def total(prices, rate):\n    # the sum with tax\n    return sum(price * (1 + rate) for price in prices)\n\n" * 3
 )
 #: Bytes of a model of 7 billion parameters at 4 bits, which the targets are about.
@@ -43,7 +43,14 @@ class Figure:
     """`subject` is a model or a backend; `kind` names what targets are about."""
 
     kind: Literal[
-        "first token", "tokens per second", "model load", "model memory", "embedding", "index", "engine memory"
+        "first token",
+        "tokens per second",
+        "gain of the draft",
+        "model load",
+        "model memory",
+        "embedding",
+        "index",
+        "engine memory",
     ]
     subject: str
     value: float
@@ -107,8 +114,8 @@ async def _answers(report: Report, models: SessionModels, role: ModelRole, name:
     first, speeds, read, wrote = [], [], 0, 0
     for number in range(_ANSWERS + 1):
         # Each prompt begins otherwise, so that nothing of it was read before.
-        prompt = TextPrompt(f"# {number} {secrets.token_hex(8)}\n{_CODE}")
-        sampling = Sampling(max_tokens=_ANSWER_TOKENS, temperature=0.0)
+        prompt = TextPrompt(f"# {number} {secrets.token_hex(8)}\n{CODE}")
+        sampling = Sampling(max_tokens=ANSWER_TOKENS, temperature=0.0)
         began = time.perf_counter()
         at: float | None = None
         async with aclosing(models.stream(role, prompt, sampling, Priority.TYPING)) as steps:

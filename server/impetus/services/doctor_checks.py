@@ -163,7 +163,8 @@ async def chat_model(session: Session) -> CheckResult:
         )
     if model.state in ("missing", "failed"):
         return bad(f"{model.id}: {model.detail or model.state}", "Check chat.model and chat.base_url")
-    return good(f"{model.id}, {model.state}")
+    draft = session.models.draft
+    return good(f"{model.id}, {model.state}" + (f"; {draft.said()}" if draft is not None else ""))
 
 
 def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -13,11 +13,12 @@ from typing import Literal, Protocol
 import numpy as np
 
 from impetus.config import ChatSettings, CompletionSettings, Settings
-from impetus.domain.ports import Counters, ModelWorker, Vectors
+from impetus.domain.ports import Counters, DraftVerdicts, ModelWorker, Vectors
 from impetus.domain.types import ModelState, Piece, Priority, Prompt, Sampling, Step
 from impetus.errors import ModelUnavailable
 from impetus.services.admission import Admission
 from impetus.services.background import Background
+from impetus.services.drafts import Draft
 
 ModelRole = Literal["chat", "completion"]
 
@@ -132,6 +133,7 @@ class Models:
         connect: Connect,
         context_length: Callable[[Path], int],
         bundled: Path,
+        drafts: DraftVerdicts,
         admission: Admission | None = None,
     ) -> None:
         self._worker = worker
@@ -139,6 +141,7 @@ class Models:
         self._connect = connect
         self._context_length = context_length
         self._bundled = bundled
+        self._drafts = drafts
         self._admission = admission or Admission()
         self._remotes: dict[tuple[str, str, str, str], RemoteModel] = {}
 
@@ -182,10 +185,14 @@ class Models:
             if key not in self._remotes:
                 self._remotes[key] = self._connect(role, settings)
             return _Remote(self._remotes[key], self._admission)
-        return self._local(Path(settings.model).expanduser().absolute()) if settings.model else None
+        if not settings.model:
+            return None
+        drafted_by = settings.draft_model if isinstance(settings, ChatSettings) else ""
+        return self._local(_folder(settings.model), _folder(drafted_by) if drafted_by else None)
 
-    def _local(self, folder: Path) -> Model:
-        return _Local(folder, self._worker, self._admission, self._background, self._context_length)
+    def _local(self, folder: Path, drafted_by: Path | None = None) -> Model:
+        draft = Draft(folder, drafted_by, self._worker, self._drafts) if drafted_by is not None else None
+        return _Local(folder, draft, self._worker, self._admission, self._background, self._context_length)
 
 
 class _Local:
@@ -194,12 +201,14 @@ class _Local:
     def __init__(
         self,
         folder: Path,
+        draft: Draft | None,
         worker: ModelWorker,
         admission: Admission,
         background: Background,
         context_length: Callable[[Path], int],
     ) -> None:
         self._folder = folder
+        self.draft = draft
         self._worker = worker
         self._admission = admission
         self._background = background
@@ -214,6 +223,10 @@ class _Local:
         return self._context_length(self._folder)
 
     def state(self) -> tuple[str, str]:
+        state, detail = self._state()
+        return state, f"{detail}; {self.draft.said()}" if self.draft is not None else detail
+
+    def _state(self) -> tuple[str, str]:
         held = self._worker.states().get(self._folder)
         if held is not None and held.state != "failed":
             return held.state, held.detail
@@ -222,8 +235,9 @@ class _Local:
         return (held.state, held.detail) if held is not None else ("not loaded", f"{self._folder}; loads on first use")
 
     async def stream(self, prompt: Prompt, sampling: Sampling, priority: Priority) -> AsyncGenerator[Step, None]:
+        draft = await self._used_draft()
         with self._admission.local(priority):
-            async with aclosing(self._worker.stream(self._folder, prompt, sampling, priority)) as steps:
+            async with aclosing(self._worker.stream(self._folder, prompt, sampling, priority, draft)) as steps:
                 async for step in steps:
                     yield step
 
@@ -242,6 +256,11 @@ class _Local:
 
     async def unload(self) -> None:
         await self._worker.unload(self._folder)
+        if self.draft is not None:
+            await self._worker.unload(self.draft.folder)
+
+    async def _used_draft(self) -> Path | None:
+        return await asyncio.to_thread(self.draft.used) if self.draft is not None else None
 
 
 class _Remote:
@@ -315,6 +334,12 @@ class SessionModels:
         """Let a local model read a prompt in the background; does nothing to a remote one."""
         await self._model(role).read(prompt, max_tokens)
 
+    @property
+    def draft(self) -> Draft | None:
+        """The draft of the chat model, whether it is used or not."""
+        chat = self._roles["chat"]
+        return chat.draft if isinstance(chat, _Local) else None
+
     async def load(self, role: ModelRole) -> None:
         """Load a local model now, also one that is not loaded by itself any more; does nothing to a remote one."""
         await self._model(role).load()
@@ -340,3 +365,7 @@ class SessionModels:
         if model is None:
             raise ModelUnavailable(_ADVICE[role])
         return model
+
+
+def _folder(setting: str) -> Path:
+    return Path(setting).expanduser().absolute()

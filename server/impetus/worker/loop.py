@@ -98,9 +98,9 @@ class Loop:
 
     def _act(self, request: Request) -> None:
         match request:
-            case Start(number, name, wrapped, sampling, priority):
+            case Start(number, name, wrapped, sampling, priority, draft):
                 model = self._loaded(name).model
-                model.start(number, wrapped.prompt, sampling, priority)
+                model.start(number, wrapped.prompt, sampling, priority, self._draft(draft, name) if draft else None)
                 self._sequences[number] = (name, priority)
             case Embed(number, embedder, texts):
                 self._embeddings.append(_Embedding(number, embedder, texts, []))
@@ -209,15 +209,23 @@ class Loop:
         finally:
             self._doing = ("", self._clock())
 
-    def _loaded(self, name: str) -> Loaded:
-        """The model, loaded where it is not. Raises ModelError, InsufficientMemory."""
+    def _draft(self, name: str, beside: str) -> TextModel | None:
+        """The draft of a model; None where it cannot be had, because the answer is the same without it."""
+        try:
+            return self._loaded(name, beside).model
+        except ImpetusError as error:
+            log.warning("%s writes without its draft: %s", beside, error)
+            return None
+
+    def _loaded(self, name: str, beside: str = "") -> Loaded:
+        """The model, loaded where it is not, but not in place of `beside`. Raises ModelError, InsufficientMemory."""
         found = self._held.use(name)
         if found is not None:
             return found
         self._turn_to(name)
         self._doing = ("load", self._clock())
         try:
-            return self._held.load(name)
+            return self._held.load(name, beside)
         finally:
             self._doing = ("", self._clock())
 

@@ -53,13 +53,14 @@ _PROMPTS: dict[type[Prompt], type[Any]] = {ChatPrompt: Chat, TextPrompt: Text, I
 
 
 class Start(_Message, frozen=True):
-    """Answered by `Stepped` until its step is an `End`, or by `Failed`."""
+    """Answered by `Stepped` until its step is an `End`, or by `Failed`. `draft` names a model or nothing."""
 
     number: int
     model: str
     prompt: Chat | Text | Infill
     sampling: Sampling
     priority: Priority
+    draft: str = ""
 
 
 class Cancel(_Message, frozen=True):
@@ -188,8 +189,8 @@ def for_engine(body: bytes) -> ToEngine:
     return _to_engine.decode(body)
 
 
-def start(number: int, model: str, prompt: Prompt, sampling: Sampling, priority: Priority) -> Start:
-    return Start(number, model, _PROMPTS[type(prompt)](prompt), sampling, priority)
+def start(number: int, model: str, prompt: Prompt, sampling: Sampling, priority: Priority, draft: str = "") -> Start:
+    return Start(number, model, _PROMPTS[type(prompt)](prompt), sampling, priority, draft)
 
 
 def stepped(number: int, step: Step) -> Stepped:

@@ -63,12 +63,12 @@ class Residency:
             self.models.move_to_end(name)
         return self.models.get(name)
 
-    def load(self, name: str) -> Loaded:
-        """Make room for it and load it. Raises ModelError, InsufficientMemory."""
+    def load(self, name: str, beside: str = "") -> Loaded:
+        """Make room for it, but not by letting go of `beside`, and load it. Raises ModelError, InsufficientMemory."""
         began = self._clock()
         self._failures.pop(name, None)
         try:
-            self._make_room(name)
+            self._make_room(name, beside)
             self._changed(self.held() | {name: HeldModel("loading", f"loading from {name}")})
             model = self._load(Path(name))
         except Exception as error:
@@ -120,9 +120,9 @@ class Residency:
             loaded.model.close()
         self.models.clear()
 
-    def _make_room(self, name: str) -> None:
+    def _make_room(self, name: str, beside: str) -> None:
         needed = self._machine.needed(Path(name))
-        idle = {other: held for other, held in self.models.items() if held.model.waiting() is None}
+        idle = {other: held for other, held in self.models.items() if held.model.waiting() is None and other != beside}
         most = self._room() + sum(held.model.nbytes for held in idle.values())
         if needed > most:
             raise InsufficientMemory(Path(name).name, needed, most)

@@ -95,13 +95,13 @@ class Supervisor:
     # -- the port ------------------------------------------------------------------------------------------------------
 
     async def stream(
-        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
         name = str(model)
         self._check(name)
 
         def start(number: int) -> Request:
-            return messages.start(number, name, prompt, sampling, priority)
+            return messages.start(number, name, prompt, sampling, priority, str(draft) if draft is not None else "")
 
         async with self._request(name, start) as request:
             while True:
