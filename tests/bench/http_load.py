@@ -53,7 +53,7 @@ class PacedWorker(FakeWorker):
     """A token every so often; the prompt says how often."""
 
     async def stream(
-        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
         yield Prefill(1, 1)
         pause = 0.0 if "at once" in str(prompt) else TOKEN_S

@@ -48,10 +48,10 @@ class Watched:
         return getattr(self.inner, name)
 
     async def stream(
-        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority
+        self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
         try:
-            async with aclosing(self.inner.stream(model, prompt, sampling, priority)) as steps:
+            async with aclosing(self.inner.stream(model, prompt, sampling, priority, draft)) as steps:
                 async for step in steps:
                     yield step
         finally:
