@@ -32,8 +32,9 @@ FILES = 400  # enough for the index worker to take part when all is indexed anew
 #: How often everything is done before memory is looked at.
 WARM_UP = 3
 
-#: What memory may grow by after the warm-up, beside 5 %: the resolution of the allocator, not of a leak.
-SLACK = 4 * MB
+#: What memory may grow by after the warm-up, beside 5 %: caches of words and paths that fill in the first minutes, and
+#: the resolution of the allocator.
+SLACK = 12 * MB
 
 
 @dataclass(slots=True)

@@ -30,4 +30,12 @@ get() {
         || { tail -3 "$cache/$1.log"; rm -rf "$folder"; skip "$3 of Debian $2 cannot be had"; }
 }
 
+# suite FOLDER [pytest arguments]: what fails is tried once more, because keys that reach an editor on a busy machine too
+# early are lost. What fails twice fails.
+suite() {
+    "$python" -m pytest "$@" && return
+    echo "Once more, what failed:"
+    "$python" -m pytest --last-failed "$@"
+}
+
 mkdir -p "$cache"

@@ -7,4 +7,4 @@ get_python
 get emacs trixie emacs-nox usr/bin/emacs-nox
 export IMPETUS_EMACS=$cache/emacs
 cd "$root"
-exec "$python" -m pytest tests/clients/emacs "$@"
+suite tests/clients/emacs "$@"

@@ -7,4 +7,4 @@ get_python
 get helix forky hx usr/lib/hx/hx
 export IMPETUS_HELIX=$cache/helix
 cd "$root"
-exec "$python" -m pytest tests/clients/helix "$@"
+suite tests/clients/helix "$@"

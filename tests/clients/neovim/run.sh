@@ -11,5 +11,5 @@ export IMPETUS_NVIM=$cache/nvim12/usr/bin/nvim:$cache/nvim10/usr/bin/nvim
 cd "$root"
 case ${1:-} in
     pictures | measure) exec "$python" -m "tests.clients.neovim.$1" "${@:2}" ;;
-    *) exec "$python" -m pytest tests/clients/neovim "$@" ;;
+    *) suite tests/clients/neovim "$@" ;;
 esac

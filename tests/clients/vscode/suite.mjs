@@ -26,7 +26,8 @@ async function until(what, look) {
   }
 }
 
-async function check(name, run) {
+/** Keys go to whatever has the focus, which on a busy machine may be late, so what fails is tried once more. */
+async function check(name, run, last = false) {
   if (wanted.length > 0 && !wanted.includes(name)) return;
   const begun = performance.now();
   try {
@@ -34,6 +35,11 @@ async function check(name, run) {
     results.push([name, true]);
     console.log(`ok    ${name}  ${Math.round(performance.now() - begun)} ms`);
   } catch (error) {
+    if (!last) {
+      console.log(`again ${name}  ${String(error.message ?? error).split("\n", 1)[0]}`);
+      await page.keyboard.press("Escape");
+      return check(name, run, true);
+    }
     results.push([name, false]);
     console.log(`FAIL  ${name}  ${String(error.message ?? error).split("\n").slice(0, 6).join("\n      ")}`);
     if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
@@ -157,8 +163,9 @@ try {
     const lines = readFileSync(file, "utf8").split("\n");
     const line = lines.findIndex((text) => text.includes("offset_at"));
     await openFile(page, file);
-    await page.keyboard.press("Control+G");
     const place = [line + 1, lines[line].indexOf("offset_at") + 3];
+    await page.keyboard.press("Control+G");
+    await page.locator(".quick-input-widget input").first().waitFor();
     await page.keyboard.type(place.join(":"));
     await page.keyboard.press("Enter");
     await until("the cursor is on the name", async () => String((await cursor(page)).slice(0, 2)) === String(place));
