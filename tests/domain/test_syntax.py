@@ -4,6 +4,8 @@ import gc
 import sys
 
 import pytest
+import tree_sitter_python
+from tree_sitter import Language, Parser
 
 from impetus.domain.chunking import analyse
 from impetus.domain.syntax import Place, enclosing_definition, error_count, parse, place
@@ -93,3 +95,22 @@ def test_a_text_that_was_parsed_is_let_go() -> None:
     parse(data, "python")
     gc.collect()
     assert sys.getrefcount(data) == held
+
+
+def test_parsing_leaves_nothing_in_memory() -> None:
+    data = b"def f():\n    return 1\n"
+    parse(data, "python")
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(500):
+        parse(data, "python")
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 250
+
+
+@pytest.mark.parametrize("line", [b"def f():\n    return 'a'\n", "s = 'größer ✓'\n".encode(), b"x = (\n1,\n2)\n\n"])
+def test_a_text_is_read_whole_however_long(line: bytes) -> None:
+    data = line * (200_000 // len(line))
+    tree = parse(data, "python")
+    assert tree is not None
+    assert str(tree.root_node) == str(Parser(Language(tree_sitter_python.language())).parse(data).root_node)

@@ -4,6 +4,7 @@ Works on any bytes: what cannot be parsed safely or within its budget has no tre
 """
 
 import re
+import threading
 from dataclasses import dataclass
 
 from tree_sitter import Node, Parser, Tree
@@ -16,12 +17,25 @@ from impetus.languages import grammar
 _FREE_REPORTS = 500
 _BYTES_PER_REPORT = 32
 
+#: Bytes handed to tree-sitter at a time.
+_WINDOW = 1 << 16
+
 #: Thousands of marks in a row without a word: no code, and a query takes time in the square of their number.
 _MARKS = re.compile(rb"[!-/:-@\[-^`{-~\s]{5000}")
 
 _QUOTED = ("string", "comment", "char", "heredoc", "regex", "haddock", "template_literal", "quoted")
 _INTERPOLATED = ("interpolation", "substitution")
 _BODIES = ("block", "body", "compound_statement", "suite", "statements", "declaration_list", "do_block")
+
+
+class _Windows(threading.local):
+    """What a thread hands to tree-sitter: one object, because 0.26.1 never lets go of any that it was given to read."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+
+_windows = _Windows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +53,11 @@ def parse(data: bytes, language: str) -> Tree | None:
         return None
     left = _FREE_REPORTS + len(data) // _BYTES_PER_REPORT
 
-    view = memoryview(data)
-    rests: dict[int, memoryview] = {}
+    window = _windows.buffer
 
-    # tree-sitter 0.26.1 never lets go of what it was given to read, nor so of the text behind it. A view that is
-    # released is 200 bytes; there is one for each place where reading begins, which is seldom but at the beginning.
-    def read(offset: int, _point: object) -> memoryview:
-        if offset not in rests:
-            rests[offset] = view[offset:]
-        return rests[offset]
+    def read(offset: int, _point: object) -> bytearray:
+        window[:] = data[offset : offset + _WINDOW]
+        return window
 
     def give_up(_offset: int, _has_error: bool) -> bool:
         nonlocal left
@@ -59,8 +69,7 @@ def parse(data: bytes, language: str) -> Tree | None:
     except ValueError:  # how tree-sitter says that it was told to stop
         return None
     finally:
-        for rest in rests.values():
-            rest.release()
+        window.clear()
     # Predicates of a query crash the process on a tree that was read by callback (tree-sitter 0.26.1). Parsing the same
     # bytes again reuses the whole tree, and only this form keeps the text that predicates need.
     return Parser(loaded.language).parse(data, bounded)
