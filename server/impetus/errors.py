@@ -5,6 +5,7 @@
     │   └── ContextOverflow     the prompt does not fit the model's context
     ├── NotFound                a file, document, workspace or model that is not there
     ├── Busy                    too much is waiting; try again in `retry_after` seconds
+    │   └── IndexReplaced       the index makes room for a new one
     ├── Denied                  no key, wrong key, wrong host
     ├── IndexFailed             the index cannot be read or written
     │   ├── IndexLocked         another process owns this index
@@ -58,6 +59,11 @@ class Busy(ImpetusError):
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class IndexReplaced(Busy):
+    def __init__(self) -> None:
+        super().__init__("The index is being replaced by a new one; try again in a moment")
 
 
 class Denied(ImpetusError):

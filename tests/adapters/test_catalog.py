@@ -11,6 +11,7 @@ from impetus.adapters import store
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
 from impetus.domain.ports import FileState
+from impetus.errors import IndexReplaced
 
 
 @pytest.fixture
@@ -72,6 +73,36 @@ def test_a_reader_sees_whole_transactions_while_the_writer_writes(
     thread.join()
     assert all(len(blobs) <= 1 for blobs in seen)  # never one file of the old generation and one of the new
     assert any(seen)
+
+
+def test_closing_waits_for_what_is_being_asked(writer: SqliteCatalogWriter, file: Path) -> None:
+    put(writer, {f"m{i}.py": f"def common_{i}(): return shared\n" for i in range(2_000)})
+    for _ in range(10):
+        reader = SqliteCatalogReader(file)
+        begun = threading.Barrier(5)
+        ended: list[type[Exception]] = []
+
+        def ask(
+            reader: SqliteCatalogReader = reader,
+            begun: threading.Barrier = begun,
+            ended: list[type[Exception]] = ended,
+        ) -> None:
+            try:
+                reader.lexical(["shared"], 10)
+                begun.wait()
+                while reader.lexical(["shared"], 2_000):
+                    pass
+            except Exception as error:
+                ended.append(type(error))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        reader.close()
+        for thread in threads:
+            thread.join()
+        assert ended == [IndexReplaced] * 4
 
 
 def _states(reader: SqliteCatalogReader) -> list[FileState]:

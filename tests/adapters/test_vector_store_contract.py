@@ -12,6 +12,7 @@ from tests.support.vectors import MemoryVectorStore
 from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.chroma_store import ChromaStore
 from impetus.domain.ports import Vectors, VectorStore
+from impetus.errors import IndexReplaced
 
 DIMENSIONS = 16
 
@@ -153,6 +154,16 @@ def test_survives_a_restart_settled_or_not(reopen: Open) -> None:
     assert store.missing(names(65)) == set()
     assert store.search(vectors(60)[3], 1)[0][0] == names(60)[3]
     assert store.search(vectors(5, 1)[2], 1)[0][0] == names(5, 60)[2]
+
+
+def test_a_closed_one_says_that_the_index_is_replaced(reopen: Open) -> None:
+    store = reopen()
+    store.add(names(3), vectors(3))
+    store.close()
+    for ask in (lambda: store.missing(names(3)), store.ids, lambda: store.add(names(1, 3), vectors(1))):
+        with pytest.raises(IndexReplaced):
+            ask()
+    assert reopen().missing(names(4)) == {names(1, 3)[0]}
 
 
 def test_small_collections_never_open_chroma(reopen: Open, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decide
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from impetus.adapters import sqlite_schema
 from impetus.adapters.sqlite_match import any_of
 from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedFile, PlacedReference
 from impetus.domain.types import Chunk, Definition, Outline, Reference
-from impetus.errors import IndexCorrupt, IndexFailed
+from impetus.errors import IndexCorrupt, IndexFailed, IndexReplaced
 
 T = TypeVar("T")
 
@@ -100,27 +101,36 @@ class SqliteCatalogReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._all: list[_Connection] = []
-        self._free: list[_Connection] = []  # a stack; append and pop of a list are atomic
+        self._changed = threading.Condition()
+        self._free: list[_Connection] = []  # a stack
+        self._used = 0
+        self._closed = False
 
     def close(self) -> None:
-        for connection in self._all:
-            connection.db.close()
-        self._all.clear()
-        self._free.clear()
+        """Waits for what is being asked: SQLite crashes the process when a connection is closed under a query."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._used == 0)
+            while self._free:
+                self._free.pop().db.close()
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:
+        with self._changed:
+            if self._closed:
+                raise IndexReplaced
+            connection = self._free.pop() if self._free else None
+            self._used += 1
         try:
-            connection = self._free.pop()
-        except IndexError:
-            connection = _Connection(self._path)
-            self._all.append(connection)
-        try:
+            connection = connection or _Connection(self._path)
             with failures():
                 yield connection
         finally:
-            self._free.append(connection)
+            with self._changed:
+                self._used -= 1
+                if connection is not None:
+                    self._free.append(connection)
+                self._changed.notify_all()
 
     def lexical(self, terms: Sequence[str], limit: int) -> list[tuple[str, float]]:
         if not terms:

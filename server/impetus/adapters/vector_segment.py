@@ -5,7 +5,8 @@ It also remembers every id that Chroma holds, so that membership never asks Chro
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from impetus.adapters import blas
 from impetus.adapters.sqlite_catalog import failures, marks, slices
 from impetus.domain.ports import Vectors
-from impetus.errors import IndexFailed
+from impetus.errors import IndexFailed, IndexReplaced
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,6 +34,7 @@ class VectorSegment:
     def __init__(self, path: Path, embedder_id: str, dimensions: int, *, read_only: bool = False) -> None:
         blas.one_thread_for_numpy()
         self._lock = threading.Lock()
+        self._closed = False
         self.dimensions = dimensions
         self._rows: dict[str, int] = {}
         self._ids: list[str | None] = []
@@ -89,7 +91,7 @@ class VectorSegment:
         """What counts as being in Chroma is in the collection `identity` at `place`; in another place it is missing."""
         if self._read_only:
             return
-        with self._lock, failures():
+        with self._stored():
             if (self._meta("place") or place) != place:
                 self._count -= self._db.execute("DELETE FROM vectors WHERE vector IS NULL").rowcount
                 self._in_chroma = 0
@@ -98,12 +100,21 @@ class VectorSegment:
                 self._set_meta("identity", identity)
 
     def kept_to(self, identity: str) -> bool:
-        with self._lock, failures():
+        with self._stored():
             return self._meta("identity") == identity
 
     def close(self) -> None:
         with self._lock, failures():
+            self._closed = True
             self._db.close()
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        """Around everything that asks the database; raises IndexReplaced once it is closed."""
+        with self._lock, failures():
+            if self._closed:
+                raise IndexReplaced
+            yield
 
     def __len__(self) -> int:
         """Vectors that are held here."""
@@ -115,22 +126,21 @@ class VectorSegment:
 
     def add_empty(self, ids: Sequence[str]) -> None:
         """Texts without a single known word: remembered, so that nobody embeds them again."""
-        with self._lock:
+        with self._stored():
             self._insert("INSERT OR IGNORE INTO vectors VALUES (?, x'')", ids)
 
     def add_moved(self, ids: Sequence[str]) -> None:
         """Chroma holds these, and we did not know."""
-        with self._lock:
+        with self._stored():
             self._in_chroma += self._insert("INSERT OR IGNORE INTO vectors VALUES (?, NULL)", ids)
 
     def _insert(self, statement: str, ids: Sequence[str]) -> int:
-        with failures():
-            added = self._db.executemany(statement, [(key,) for key in ids]).rowcount
+        added = self._db.executemany(statement, [(key,) for key in ids]).rowcount
         self._count += added
         return added
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
-        with self._lock, failures():
+        with self._stored():
             known = self._known(ids)
             fresh = {key: i for i, key in enumerate(ids) if key not in known}
             if not fresh:
@@ -193,15 +203,15 @@ class VectorSegment:
         return known
 
     def missing(self, ids: Sequence[str]) -> set[str]:
-        with self._lock, failures():
+        with self._stored():
             return set(ids) - self._known(ids)
 
     def ids(self) -> set[str]:
-        with self._lock, failures():
+        with self._stored():
             return {key for (key,) in self._db.execute("SELECT id FROM vectors")}
 
     def remove(self, ids: Sequence[str]) -> None:
-        with self._lock, failures():
+        with self._stored():
             for part in slices(ids):
                 among = f" AND id IN ({marks(part)})"
                 self._in_chroma -= self._count_in_chroma(among, part)
@@ -224,7 +234,7 @@ class VectorSegment:
 
     def moved(self, ids: Sequence[str]) -> None:
         """Chroma holds these now."""
-        with self._lock, failures():
+        with self._stored():
             for part in slices(ids):
                 changed = self._db.execute(
                     f"UPDATE vectors SET vector = NULL WHERE vector NOT NULL AND id IN ({marks(part)})", part
@@ -233,7 +243,7 @@ class VectorSegment:
             self._drop(ids)
 
     def in_chroma(self) -> list[str]:
-        with self._lock, failures():
+        with self._stored():
             return [key for (key,) in self._db.execute("SELECT id FROM vectors WHERE vector IS NULL")]
 
     def count_in_chroma(self) -> int:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from impetus.domain.ports import CatalogReader, CatalogWriter, IndexWorker, VectorStore
 from impetus.domain.types import Problem
-from impetus.errors import Busy, ImpetusError, IndexCorrupt, IndexLocked
+from impetus.errors import ImpetusError, IndexCorrupt, IndexLocked, IndexReplaced
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Repository:
     def store(self) -> Store:
         store = self._store
         if store is None:
-            raise Busy("The index is being replaced by a new one; try again in a moment")
+            raise IndexReplaced
         return store
 
     def problems(self) -> tuple[Problem, ...]:
