@@ -7,6 +7,7 @@ import pytest
 from tests.support.embedder import HashEmbedder
 from tests.support.live_index import live_index
 
+from impetus.config import IndexSettings
 from impetus.errors import IndexLocked
 
 
@@ -61,3 +62,19 @@ async def test_a_reader_never_deletes_what_another_process_owns(tmp_path: Path, 
                 await reader.repository.rebuild("asked for")
             assert reader.repository.store.reader.counts(project).files == 1
         assert owner.repository.store.reader.counts(project).files == 1
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, 1), (14, 2)])
+async def test_contents_that_nothing_uses_stay_for_their_time(
+    tmp_path: Path, project: Path, days: float, kept: int
+) -> None:
+    settings = IndexSettings(keep_unused_days=days)
+    async with live_index(tmp_path / "home", project, HashEmbedder(), settings=settings) as index:
+        await index.idle()
+        (project / "a.py").write_text("def other():\n    return 2\n")
+        index.note([project / "a.py"])
+        await index.idle()
+        store = index.repository.store
+        assert store.writer is not None
+        assert len(await index.repository.run(store.writer.stored_chunks)) == kept
+        assert len(store.vectors.ids()) == kept

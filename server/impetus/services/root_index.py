@@ -60,6 +60,7 @@ class RootIndex:
             event.set()  # nothing is noted before `start`
         self._stop = threading.Event()
         self._skipped = 0  # by rules, as the last walk counted
+        self._tidy_at = 0.0  # on the loop's clock
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._watched: tuple[int, int] | None = None  # device and inode of the folder that is watched
@@ -190,7 +191,7 @@ class RootIndex:
         await self._ready(problems)
         if self.filling is not None:
             self.filling.note(None if heal else changes.dirty.keys() | changes.gone)
-        if heal:
+        if heal or asyncio.get_running_loop().time() >= self._tidy_at:
             await self._housekeeping()
 
     async def _apply(self, indexer: Indexer, look: Callable[[], Changes]) -> tuple[Changes, tuple[Problem, ...]]:
@@ -248,7 +249,11 @@ class RootIndex:
         return await self.repository.run(lambda: self.repository.store.reader.counts(self.root))
 
     async def _housekeeping(self) -> None:
-        """Once a start: collect contents that nothing has used for long, and vectors whose chunk a crash cut off."""
+        """At the start and once a day: collect contents that nothing has used for long, and vectors whose chunk a crash
+        cut off.
+        """
+        days = self.settings.keep_unused_days
+        self._tidy_at = asyncio.get_running_loop().time() + min(days, 1.0) * _DAY
 
         def work() -> None:
             store = self.repository.store
@@ -257,7 +262,7 @@ class RootIndex:
             for root in store.writer.roots():
                 if not root.exists():
                     store.writer.forget(root)
-            store.writer.collect(self.settings.keep_unused_days * _DAY)
+            store.writer.collect(days * _DAY)
             stored = store.writer.stored_chunks()
             for vectors in store.vector_stores:
                 stray = vectors.ids() - stored
