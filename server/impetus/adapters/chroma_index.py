@@ -16,7 +16,7 @@ from impetus.domain.ports import Vectors
 #: Ids in one look-up or deletion.
 BATCH = 2_000
 #: Chosen by figures, docs/large-indexes.md.
-HNSW: Final[dict[str, Any]] = {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 200}
+HNSW: Final[dict[str, Any]] = {"space": "cosine", "ef_construction": 100, "max_neighbors": 16, "ef_search": 400}
 
 
 @dataclass(frozen=True, slots=True)
