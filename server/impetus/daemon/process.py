@@ -22,6 +22,7 @@ from impetus.daemon.lock import EngineLock
 from impetus.daemon.server import SocketServer
 from impetus.daemon.sessions import Sessions
 from impetus.daemon.shared import OneEngine
+from impetus.daemon.tidy import Tidy
 from impetus.errors import ImpetusError
 from impetus.lsp.host import EngineFactory, session_of
 
@@ -81,6 +82,7 @@ class EngineProcess:
         self._sessions = Sessions(self._engine.get, self._sessions_changed)
         self._server = SocketServer(self._sessions, self._state, self._model, self.stop, self._retire)
         self._http: HttpPort | None = None
+        self._tidy = Tidy()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._watchdog = threading.Timer(_END_S, os._exit, (1,))
@@ -101,6 +103,7 @@ class EngineProcess:
         await asyncio.to_thread(control.retire_others, self._folder)
         try:
             self._spawn(self._open_http())
+            self._spawn(self._tidy_after_work())
             if self._options.idle_exit_minutes:
                 self._spawn(self._leave_when_idle())
             await self._ending.wait()
@@ -135,10 +138,15 @@ class EngineProcess:
         await serving
 
     def _sessions_changed(self) -> None:
+        self._tidy.soon()
         if self._http is not None and not self._reason:
             self._spawn(self._http.follow(self._sessions.roots))
         if self._retired and not len(self._sessions):
             self.stop("a newer version of Impetus took its place")
+
+    async def _tidy_after_work(self) -> None:
+        await self._engine.made.wait()
+        (await self._engine.get()).subscribe(lambda _status: self._tidy.soon())
 
     # -- when to end --------------------------------------------------------------------------------------------------
 

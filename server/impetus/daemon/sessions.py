@@ -1,7 +1,6 @@
 """The editors that are connected now, each with its session, and how the last ones ended."""
 
 import asyncio
-import gc
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,10 +20,6 @@ log = logging.getLogger(__name__)
 #: A shim asks within milliseconds how its session ended; older ends are forgotten.
 _ENDINGS_KEPT = 256
 
-#: So long after a window closed what it leaves is collected: cycles inside of pygls, some 15 kB each. By itself the
-#: collector comes after thousands of them, as it was made rare for the sake of indexing.
-_TIDY_AFTER_S = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Attached:
@@ -43,7 +38,6 @@ class Sessions:
         self._numbers = itertools.count(1)
         self._attached: dict[int, Attached] = {}
         self._endings: dict[int, str] = {}
-        self._tidying: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._attached)
@@ -86,7 +80,6 @@ class Sessions:
             self._endings[number] = f"{code} {client.cut_off}".strip()
             while len(self._endings) > _ENDINGS_KEPT:
                 del self._endings[next(iter(self._endings))]
-            self._tidy_soon()
             self._changed()
 
     async def ending(self, number: int) -> str:
@@ -94,14 +87,6 @@ class Sessions:
         if number in self._attached:
             await asyncio.wait([self._attached[number].task])
         return self._endings.get(number, "1")
-
-    def _tidy_soon(self) -> None:
-        if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(_TIDY_AFTER_S, self._tidy)
-
-    def _tidy(self) -> None:
-        self._tidying = None
-        gc.collect()
 
     async def stop(self, reason: str) -> None:
         """Answer every request under way with the reason and close the connections."""
