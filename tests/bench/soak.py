@@ -110,8 +110,7 @@ class Soak:
         deeds = [self.save, self.type, self.ask, self.search, self.search, self.cancel, self.switch, self.visit]
         deeds += [self.vanish, self.rebuild]
         until, warm = time.monotonic() + seconds, time.monotonic() + seconds / 4
-        before: tuple[int, int] | None = None
-        after: list[tuple[int, int]] = []
+        held: list[tuple[int, int]] = []
         async with self.home.editor() as first, self.home.editor() as second:
             for deed in deeds * WARM_UP:
                 await deed(first)
@@ -121,9 +120,7 @@ class Soak:
                 await deed(client)
                 self.done[deed.__name__] = self.done.get(deed.__name__, 0) + 1
                 if time.monotonic() > warm:
-                    held = resident(self.home.pid), self.home.open_files()
-                    before = before or held
-                    after.append(held)
+                    held.append((resident(self.home.pid), self.home.open_files()))
                 for each in (first, second):
                     ids = [response["id"] for response in each.responses]
                     assert len(ids) == len(set(ids)), "a request was answered twice"
@@ -131,19 +128,21 @@ class Soak:
             for each in (first, second):
                 await each.leave()
                 assert await each.exit_code() == 0
-        if measured and before is not None:
-            self._compare(before, after)
+        if measured:
+            self._compare(held)
 
-    def _compare(self, before: tuple[int, int], after: list[tuple[int, int]]) -> None:
-        last = after[-max(1, len(after) // 10) :]
-        memory, files = min(held[0] for held in last), min(held[1] for held in last)
+    def _compare(self, held: list[tuple[int, int]]) -> None:
+        """The least of the first tenth and of the last: what lies between two rebuilds is the same at both ends."""
+        tenth = max(1, len(held) // 10)
+        before, after = (min(memory for memory, _ in part) for part in (held[:tenth], held[-tenth:]))
+        files_before, files = (min(files for _, files in part) for part in (held[:tenth], held[-tenth:]))
         print(
-            f"memory {before[0] / MB:.0f} → {memory / MB:.0f} MB ({100 * (memory / before[0] - 1):+.1f} %), "
-            f"files {before[1]} → {files}",
+            f"memory {before / MB:.0f} → {after / MB:.0f} MB ({100 * (after / before - 1):+.1f} %), "
+            f"files {files_before} → {files}",
             flush=True,
         )
-        assert memory <= before[0] * 1.05 + SLACK, "memory grows"
-        assert files <= before[1] + 4, "open files grow"
+        assert after <= before * 1.05 + SLACK, "memory grows"
+        assert files <= files_before + 4, "open files grow"
 
     def _some_file(self) -> Path:
         return self.random.choice(sorted(self.home.project.rglob("*.py")))
