@@ -145,12 +145,12 @@ async def completion_model(session: Session) -> CheckResult:
     model = next((model for model in session.status().models if model.role == "completion"), None)
     if model is None or model.state == "none":
         return warning("none is configured", "Set completion.model to `bundled`")
-    text = "def add(first, second):\n    return first + "
+    text = "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        "
     document = Document(str(Path(tempfile.gettempdir()) / "doctor.py"), text, 0, "python")
     completion = await session.complete(Cursor(document, len(text)), explicit=True)
     if completion is None:
         return warning(f"{model.id} loads but completes nothing", "Try another completion.model")
-    return good(f"{model.id} completes `return first + ` with `{completion.text.strip()}`")
+    return good(f"{model.id} goes on after `self.x = x` with `{completion.text.strip()}`")
 
 
 async def chat_model(session: Session) -> CheckResult:
