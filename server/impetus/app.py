@@ -51,6 +51,8 @@ _BUNDLED_COMPLETION = Path(__file__).parent / "data" / "models" / "impetus-fim-4
 #: them takes 7 % of a scan, and to look through all of them stops every thread for tens of milliseconds.
 COLLECTOR = (20_000, 20, 20)
 
+#: What a killed index worker leaves is cleaned up by the tracker of its processes, which would tell the person so.
+_QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
 _INDEX_WORKER = os.name != "nt"  # Windows hands no socket to a child
 
 log = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ def _repository(
         )
 
     # -P: modules of the folder that we were started in must not stand in for ours.
-    command = (sys.executable, "-P", "-m", "impetus.app_indexer")
+    command = (sys.executable, "-P", "-W", _QUIET, "-m", "impetus.app_indexer")
     return Repository(folder.name, open_store, IndexProcess(command, folder) if _INDEX_WORKER else None)
 
 

@@ -158,3 +158,16 @@ def test_chunks_of_files_by_the_end_of_their_path(filled: TestIndex, root: Path)
     assert found("pkg/core.py") == ["pkg/core.py"]
     assert found("a%b.py") == ["pkg/a%b.py"] and found("%.py") == [], "nothing is a wildcard"
     assert found("nowhere.py") == []
+
+
+def test_files_by_their_name_without_its_ending(filled: TestIndex, root: Path) -> None:
+    write(root, {"pkg/core.py": "x = 1\n", "core.d/a.py": "y = 1\n", "Makefile": "all:\n", "a_b.test.py": "z = 1\n"})
+    filled.update()
+
+    def found(*stems: str, limit: int = 10) -> list[str]:
+        return filled.reader.files_named(stems, [root], limit)
+
+    assert found("core") == ["core.py", "pkg/core.py"], "files, not folders; shorter paths first"
+    assert found("core", limit=1) == ["core.py"]
+    assert found("makefile", "a_b") == ["Makefile", "a_b.test.py"]
+    assert found("acb") == found("nothing") == [], "nothing is a wildcard"

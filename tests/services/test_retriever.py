@@ -128,6 +128,14 @@ async def test_a_named_file_is_found_though_no_word_of_it_matches(setup: Setup) 
     assert (await setup.paths("/build/agent/web/blank.ts"))[0] == "web/blank.ts"
 
 
+async def test_a_word_without_a_text_may_be_the_name_of_a_file(setup: Setup) -> None:
+    (setup.root / "settings.toml").write_text("[tool]\nlimit = 3\n")
+    setup.index.update()
+    for question in ("settings", "what is in the settings?", "retry settings"):
+        assert "settings.toml" in (await setup.paths(question))[:2]
+    assert await setup.paths("sett") == await setup.paths("nowhere") == []
+
+
 async def test_what_many_files_use_comes_before_what_none_uses(setup: Setup) -> None:
     for name in ("lonely", "popular"):
         (setup.root / f"src/{name[0]}.py").write_text(f"def {name}_helper(frame):\n    decode(frame)\n")

@@ -224,6 +224,10 @@ class CatalogReader(Protocol):
         """Chunks of the files whose path is or ends with one of `endings` (lower case), at most `limit` of each."""
         ...
 
+    def files_named(self, stems: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:
+        """Paths of files whose name up to its first dot is one of `stems` (lower case), the shortest `limit`."""
+        ...
+
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
         """Definitions whose name equals one of `names`, ignoring case."""
         ...

@@ -3,16 +3,18 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from impetus.domain.ports import Vectors, VectorStore
-from impetus.domain.query import ParsedQuery
+from impetus.domain.query import Kind, ParsedQuery
 from impetus.domain.ranking import Candidate
 from impetus.services.neural import Asked
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
+#: Words without a text that are looked for among the names of files, and files that they may name.
+_ABSENT_WORDS, _NAMED_FILES = 4, 3
 #: Of a file that the query names, so many chunks compete even where no word matches.
 _NAMED_CHUNKS = 40
 
@@ -34,12 +36,31 @@ class Frequencies:
                 chunks[term] += number
         return cls(total, chunks)
 
+    def absent(self) -> list[str]:
+        """Terms that stand in no chunk."""
+        return [term for term, count in self.chunks.items() if count == 0]
+
     def rarity(self) -> dict[str, float]:
         """Inverse document frequency: how much a word of the query tells."""
         return {
             term: math.log(1 + (max(self.total - count, 0) + 0.5) / (count + 0.5))
             for term, count in self.chunks.items()
         }
+
+
+def naming(
+    query: ParsedQuery, frequencies: Frequencies, repositories: Sequence[tuple[Repository, list[Path]]]
+) -> ParsedQuery:
+    """A word that stands in no text may still be the name of a file: then the query names that file."""
+    words = frequencies.absent()[:_ABSENT_WORDS] if query.kind is not Kind.ERROR else []
+    if not words:
+        return query
+    paths = [
+        path.lower()
+        for repository, roots in repositories
+        for path in repository.store.reader.files_named(words, roots, _NAMED_FILES)
+    ]
+    return replace(query, paths=tuple(dict.fromkeys((*query.paths, *paths))))
 
 
 def indexed(

@@ -17,7 +17,7 @@ from impetus.domain.snippets import Around, Found
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
 from impetus.languages import languages
-from impetus.services.candidates import Frequencies, alike, indexed, mark_near
+from impetus.services.candidates import Frequencies, alike, indexed, mark_near, naming
 from impetus.services.contents import Contents
 from impetus.services.neural import Neural
 from impetus.services.overlay import Overlay, bm25, dirty_paths
@@ -167,6 +167,7 @@ class Retriever:
         overridden = dirty_paths(view)
         repositories = self._repositories(roots)
         frequencies = Frequencies.of(parsed, repositories)
+        parsed = naming(parsed, frequencies, repositories)
         vector = self._embedder.embed_query(query.text)
         wanted = _OVERFETCH if admitted else _wanted(frequencies.total)
         beside = self._beside if frequencies.total >= _WORTH_A_THREAD else None
