@@ -79,7 +79,7 @@ class EngineProcess:
         self._folder = folder
         self._options = options
         self._engine = OneEngine(options.load, options.overrides)
-        self._sessions = Sessions(self._engine.get, self._sessions_changed)
+        self._sessions = Sessions(self._engine.get, self._window_came_or_went)
         self._server = SocketServer(self._sessions, self._state, self._model, self.stop, self._retire)
         self._http: HttpPort | None = None
         self._tidy = Tidy()
@@ -137,8 +137,11 @@ class EngineProcess:
                 self._options.serving(http.url)
         await serving
 
+    def _window_came_or_went(self) -> None:
+        self._tidy.after_window()
+        self._sessions_changed()
+
     def _sessions_changed(self) -> None:
-        self._tidy.soon()
         if self._http is not None and not self._reason:
             self._spawn(self._http.follow(self._sessions.roots))
         if self._retired and not len(self._sessions):
@@ -146,7 +149,7 @@ class EngineProcess:
 
     async def _tidy_after_work(self) -> None:
         await self._engine.made.wait()
-        (await self._engine.get()).subscribe(lambda _status: self._tidy.soon())
+        (await self._engine.get()).subscribe(lambda _status: self._tidy.after_work())
 
     # -- when to end --------------------------------------------------------------------------------------------------
 
