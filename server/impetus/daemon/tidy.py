@@ -1,30 +1,25 @@
 """Memory that work leaves behind, given back to the machine a few seconds later."""
 
 import asyncio
-import ctypes
 import gc
-import sys
 from typing import Final
+
+from impetus.daemon import allocator
 
 #: Long enough to serve a burst of work once.
 _AFTER_S: Final = 5.0
 
 
 class Tidy:
-    """What indexing leaves is free memory between memory in use: glibc returns only what is free at the end, so that
-    the process would grow to the sum of its worst moments, by half in an hour.
-
-    What a closed window leaves are cycles inside of pygls, 15 kB each, and the collector comes after thousands of them,
-    as it was made rare for the sake of indexing. It looks through everything that is held, so it comes after windows
-    alone.
+    """What a closed window leaves are cycles inside of pygls, 15 kB each, and the collector comes after thousands of
+    them, as it was made rare for the sake of indexing. It looks through everything that is held, so it comes after
+    windows alone.
     """
 
     def __init__(self, after_s: float = _AFTER_S) -> None:
         self._after_s = after_s
         self._due: asyncio.TimerHandle | None = None
         self._cycles = False
-        # Source: malloc_trim(3), glibc alone. The allocator of macOS returns free pages by itself.
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
     def after_work(self) -> None:
         if self._due is None:
@@ -39,5 +34,4 @@ class Tidy:
         if self._cycles:
             self._cycles = False
             gc.collect()
-        if self._trim is not None:  # takes milliseconds, without the interpreter
-            asyncio.get_running_loop().run_in_executor(None, self._trim, 0)
+        asyncio.get_running_loop().run_in_executor(None, allocator.give_back)
