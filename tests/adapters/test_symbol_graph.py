@@ -162,6 +162,7 @@ def test_chunks_of_files_by_the_end_of_their_path(filled: TestIndex, root: Path)
 
 def test_files_by_their_name_without_its_ending(filled: TestIndex, root: Path) -> None:
     write(root, {"pkg/core.py": "x = 1\n", "core.d/a.py": "y = 1\n", "Makefile": "all:\n", "a_b.test.py": "z = 1\n"})
+    write(root, {".flake8": "[flake8]\n"})
     filled.update()
 
     def found(*stems: str, limit: int = 10) -> list[str]:
@@ -170,4 +171,5 @@ def test_files_by_their_name_without_its_ending(filled: TestIndex, root: Path) -
     assert found("core") == ["core.py", "pkg/core.py"], "files, not folders; shorter paths first"
     assert found("core", limit=1) == ["core.py"]
     assert found("makefile", "a_b") == ["Makefile", "a_b.test.py"]
+    assert found("flake8") == [".flake8"]
     assert found("acb") == found("nothing") == [], "nothing is a wildcard"

@@ -3,7 +3,6 @@
 The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decides nothing about what a term is.
 """
 
-import itertools
 import json
 import sqlite3
 import threading
@@ -201,16 +200,14 @@ class SqliteCatalogReader:
         return found
 
     def files_named(self, stems: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:
-        like = " OR ".join(["'/' || lower(path) || '.' LIKE ? ESCAPE '\\'"] * len(stems))
         with self._connected() as connection:
             numbers = numbers_of(connection.db, roots)
             rows = connection.db.execute(
-                f"SELECT path FROM files WHERE root IN ({marks(list(numbers))}) AND ({like})"
-                " ORDER BY length(path), path",
-                [*numbers, *(f"%/{_escaped(stem)}.%" for stem in stems)],
+                f"SELECT path FROM files WHERE stem IN ({marks(stems)}) AND root IN ({marks(list(numbers))})"
+                " ORDER BY length(path), path LIMIT ?",
+                [*stems, *numbers, limit],
             )
-            named = (path for (path,) in rows if path.rpartition("/")[2].partition(".")[0].lower() in stems)
-            return list(itertools.islice(named, limit))
+            return [path for (path,) in rows]
 
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
         found: list[PlacedDefinition] = []

@@ -80,8 +80,8 @@ class SqliteCatalogWriter:
             for part in slices(list(gone)):
                 db.execute(f"DELETE FROM files WHERE root = ? AND path IN ({marks(part)})", (number, *part))
             db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, (SELECT id FROM blobs WHERE key = ?))",
-                [(number, path, state.size, state.mtime_ns, state.blob) for path, state in files.items()],
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, (SELECT id FROM blobs WHERE key = ?), ?)",
+                [(number, path, s.size, s.mtime_ns, s.blob, _stem(path)) for path, s in files.items()],
             )
             self._mark_unused(before | self._blobs_of(number, list(files)))
 
@@ -227,3 +227,7 @@ class SqliteCatalogWriter:
 
 def _span(d: Definition) -> tuple[str, str, int, int, int, int, int]:
     return d.name, d.kind, d.start, d.end, d.start_line, d.end_line, d.name_line
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].lstrip(".").partition(".")[0].lower()

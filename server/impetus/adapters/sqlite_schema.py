@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -28,9 +28,11 @@ CREATE TABLE files (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     blob INTEGER,                          -- NULL: seen, and left out because of its content
+    stem TEXT NOT NULL,                    -- its name up to its ending, in lower case: `pyproject`, `gitignore`
     PRIMARY KEY (root, path)
 ) WITHOUT ROWID;
 CREATE INDEX files_by_blob ON files (blob);
+CREATE INDEX files_by_stem ON files (stem);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE,

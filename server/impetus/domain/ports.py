@@ -225,7 +225,7 @@ class CatalogReader(Protocol):
         ...
 
     def files_named(self, stems: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:
-        """Paths of files whose name up to its first dot is one of `stems` (lower case), the shortest `limit`."""
+        """Paths of files whose name without its endings is one of `stems` (lower case), the shortest `limit`."""
         ...
 
     def definitions(self, names: Sequence[str], roots: Sequence[Path]) -> list[PlacedDefinition]:
