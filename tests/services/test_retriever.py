@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.support.index import TestIndex
 
+from impetus.domain.query import parse
 from impetus.domain.ranking import DEFAULT_RULES
 from impetus.domain.types import Document, Hit, SearchQuery
+from impetus.services.candidates import indexed
 from impetus.services.repository import Repository, Store
 from impetus.services.retriever import Retriever
 from impetus.services.workspace import View
@@ -126,6 +129,19 @@ async def test_a_named_file_is_found_though_no_word_of_it_matches(setup: Setup) 
     setup.index.update()
     assert (await setup.paths("web/blank.ts"))[0] == "web/blank.ts"
     assert (await setup.paths("/build/agent/web/blank.ts"))[0] == "web/blank.ts"
+
+
+async def test_a_definition_competes_with_any_number_of_uses(setup: Setup) -> None:
+    uses = "\n".join(f"def use_{i}():\n    settle(settle, settle, {i})\n" for i in range(400))
+    (setup.root / "src/uses.py").write_text(uses)
+    padding = "\n".join(f"    step_{i} = prepare_{i}(amount)" for i in range(40))
+    (setup.root / "src/bank.py").write_text(f"def settle(amount):\n{padding}\n    return amount\n")
+    setup.index.update()
+    nothing = np.zeros(setup.index.embedder.dimensions, np.float32)
+    for question in ("settle", "where is settle() defined?"):
+        candidates = indexed(parse(question), nothing, setup.repository, [setup.root], 5)
+        found = {candidate.placed.path: candidate.lexical for candidate in candidates}
+        assert found["src/bank.py"] == min(candidate.lexical for candidate in candidates) > 0
 
 
 async def test_a_word_without_a_text_may_be_the_name_of_a_file(setup: Setup) -> None:

@@ -184,6 +184,16 @@ class SqliteCatalogReader:
                     places[chunk.id] += [Placed(file, chunk) for file in files[blob]]
             return [placed for chunk in chunk_ids for placed in places[chunk]]
 
+    def defining(self, names: Sequence[str], limit: int) -> list[str]:
+        with self._connected() as connection:
+            rows = connection.db.execute(
+                "SELECT DISTINCT c.key FROM definitions d JOIN blob_chunks p"
+                ' ON p.blob = d.blob AND p.start <= d.start AND d.start < p."end" JOIN chunks c ON c.id = p.chunk'
+                f" WHERE d.name COLLATE NOCASE IN ({marks(names)}) LIMIT ?",
+                [*names, limit],
+            )
+            return [key for (key,) in rows]
+
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
         found: list[Placed] = []
         with self._connected() as connection:

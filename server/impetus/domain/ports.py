@@ -220,6 +220,10 @@ class CatalogReader(Protocol):
         """Every place of these chunks under `roots`."""
         ...
 
+    def defining(self, names: Sequence[str], limit: int) -> list[str]:
+        """Ids of at most `limit` chunks in which a definition of one of `names` begins, ignoring case."""
+        ...
+
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
         """Chunks of the files whose path is or ends with one of `endings` (lower case), at most `limit` of each."""
         ...

@@ -15,6 +15,8 @@ from impetus.services.workspace import View
 
 #: Words without a text that are looked for among the names of files, and files that they may name.
 _ABSENT_WORDS, _NAMED_FILES = 4, 3
+#: Chunks that define a name in the query compete however many others only use it.
+_DEFINING_CHUNKS = 30
 #: Of a file that the query names, so many chunks compete even where no word matches.
 _NAMED_CHUNKS = 40
 
@@ -72,7 +74,7 @@ def indexed(
     beside: Executor | None = None,
     asked: Asked | None = None,
 ) -> list[Candidate]:
-    """The best `limit` of each search, and the beginning of files that the query names.
+    """The best `limit` of each search, definitions of names and the beginning of files that the query names.
 
     With `beside` the searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
     """
@@ -85,6 +87,9 @@ def indexed(
     lexical = dict(store.reader.lexical(query.terms, limit))
     dense = dict(nearest.result() if nearest is not None else search_vectors())
     neural = _nearest(asked, store.neural, limit)
+    if query.identifiers:  # those that the search has not among its best are as good as its last
+        last = min(lexical.values(), default=0.0)
+        lexical = dict.fromkeys(store.reader.defining(query.identifiers, _DEFINING_CHUNKS), last) | lexical
     found = store.reader.placed(list(lexical | dense | neural), roots)
     if query.paths:
         known = {(placed.file.key, placed.chunk.start) for placed in found}

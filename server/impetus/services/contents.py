@@ -9,7 +9,7 @@ from pathlib import Path
 
 from impetus.domain.ports import FileReader
 
-_KEPT_BYTES = 8_000_000
+_KEPT_BYTES = 2_000_000  # some hundred files
 
 
 class Contents:
