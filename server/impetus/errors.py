@@ -62,8 +62,8 @@ class Busy(ImpetusError):
 
 
 class IndexReplaced(Busy):
-    def __init__(self) -> None:
-        super().__init__("The index is being replaced by a new one; try again in a moment")
+    def __init__(self, message: str = "The index is being replaced by a new one; try again in a moment") -> None:
+        super().__init__(message)
 
 
 class Denied(ImpetusError):
