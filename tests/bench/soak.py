@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 
 from tests.support.crash import edit_project, module_source, rebuilt, write_project
 from tests.support.engine_home import EngineHome, engine_home
@@ -32,9 +33,9 @@ FILES = 400  # enough for the index worker to take part when all is indexed anew
 #: How often everything is done before memory is looked at.
 WARM_UP = 3
 
-#: What memory may grow by after the warm-up, beside 5 %: caches of words and paths that fill in the first minutes, and
-#: the resolution of the allocator.
-SLACK = 12 * MB
+#: Caches of words, paths and shown files fill for about six minutes. A run whose first life is shorter than this many
+#: seconds sees them do so, and memory may grow by so much beside 5 %.
+SHORT_S, SLACK = 900, 12 * MB
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class Soak:
         deeds: list[Callable[[ServerProcess], Awaitable[None]]]
         deeds = [self.save, self.type, self.ask, self.search, self.search, self.cancel, self.switch, self.visit]
         deeds += [self.vanish, self.rebuild]
-        until, warm = time.monotonic() + seconds, time.monotonic() + seconds / 4
+        until, warm = time.monotonic() + seconds, time.monotonic() + seconds / 3
         held: list[tuple[int, int]] = []
         async with self.home.editor() as first, self.home.editor() as second:
             for deed in deeds * WARM_UP:
@@ -129,19 +130,19 @@ class Soak:
                 await each.leave()
                 assert await each.exit_code() == 0
         if measured:
-            self._compare(held)
+            self._compare(held, SLACK if seconds < SHORT_S else 0)
 
-    def _compare(self, held: list[tuple[int, int]]) -> None:
-        """The least of the first tenth and of the last: what lies between two rebuilds is the same at both ends."""
+    def _compare(self, held: list[tuple[int, int]], slack: int) -> None:
+        """The medians of the first tenth and of the last: between two rebuilds memory goes up and down by a tenth."""
         tenth = max(1, len(held) // 10)
-        before, after = (min(memory for memory, _ in part) for part in (held[:tenth], held[-tenth:]))
-        files_before, files = (min(files for _, files in part) for part in (held[:tenth], held[-tenth:]))
+        before, after = (median(memory for memory, _ in part) for part in (held[:tenth], held[-tenth:]))
+        files_before, files = (median(files for _, files in part) for part in (held[:tenth], held[-tenth:]))
         print(
             f"memory {before / MB:.0f} → {after / MB:.0f} MB ({100 * (after / before - 1):+.1f} %), "
-            f"files {files_before} → {files}",
+            f"files {files_before:.0f} → {files:.0f}",
             flush=True,
         )
-        assert after <= before * 1.05 + SLACK, "memory grows"
+        assert after <= before * 1.05 + slack, "memory grows"
         assert files <= files_before + 4, "open files grow"
 
     def _some_file(self) -> Path:
