@@ -133,11 +133,12 @@ export async function openChat(page) {
   return chat(page);
 }
 
-/** `path` is absolute: looking names up needs ripgrep, which is not there. */
+/** Opens a file and waits until keys go to it. `path` is absolute: looking names up needs ripgrep, which is not there. */
 export async function openFile(page, path) {
   const name = path.split("/").at(-1);
   await pick(page, "Control+P", path, name);
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+  await page.locator(`.monaco-editor.focused[data-uri$="/${name}"]`).waitFor();
 }
 
 export const statusItem = (page) => page.locator('.statusbar-item[id$="impetus.status"]');
