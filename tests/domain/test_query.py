@@ -47,6 +47,36 @@ def test_wishes_for_tests_and_examples() -> None:
     assert not parse("latest parser").wants_tests
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What dependencies does the project have?",
+        "how do I install it",
+        "How can we run the tests?",
+        "Which license is this under?",
+        "docs of the parser",
+    ],
+)
+def test_wishes_for_documentation_and_data(text: str) -> None:
+    assert parse(text).wants_prose
+
+
+@pytest.mark.parametrize("text", ["how does the project loader work", "install hook", "How do I parse a header?"])
+def test_code_is_asked_for_where_nothing_else_is(text: str) -> None:
+    asked = parse(text)
+    assert not asked.wants_overview
+    assert asked.wants_prose == ("the project" in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is this project about?", "what does this repo do", "Summarize the codebase", "purpose of our project"],
+)
+def test_wishes_for_an_overview(text: str) -> None:
+    assert parse(text).wants_overview
+    assert parse(text).wants_prose
+
+
 def test_a_test_runner_speaks_of_tests_without_asking_for_them() -> None:
     assert not parse("how a test is retried").wants_tests
     assert not parse("collect test results").wants_tests

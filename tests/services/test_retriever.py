@@ -152,6 +152,23 @@ async def test_a_word_without_a_text_may_be_the_name_of_a_file(setup: Setup) -> 
     assert await setup.paths("sett") == await setup.paths("nowhere") == []
 
 
+async def test_who_asks_what_the_project_is_gets_the_beginning_of_its_readme(setup: Setup) -> None:
+    sections = "".join(f"\n## Part {part}\n\n" + "It does much.\n" * 40 for part in range(4))
+    (setup.root / "README.md").write_text("# Retrying\n\nTries things again.\n" + sections)
+    (setup.root / "src" / "README.md").write_text("# Sources\n\nThe policy and the parser.\n")
+    setup.index.update()
+    hits = await setup.retriever.search(SearchQuery("What is this project about?"), setup.view)
+    assert (hits[0].path, hits[0].start_line) == ("README.md", 1)
+
+
+async def test_data_files_answer_questions_about_the_project(setup: Setup) -> None:
+    (setup.root / "pyproject.toml").write_text('[project]\nname = "retry"\ndependencies = ["anyio"]\n')
+    (setup.root / "src" / "resolve.py").write_text("def resolve(dependencies):\n    return sorted(dependencies)\n")
+    setup.index.update()
+    assert (await setup.paths("What dependencies does the project have?"))[0] == "pyproject.toml"
+    assert (await setup.paths("how are dependencies sorted"))[0] == "src/resolve.py"
+
+
 async def test_what_many_files_use_comes_before_what_none_uses(setup: Setup) -> None:
     for name in ("lonely", "popular"):
         (setup.root / f"src/{name[0]}.py").write_text(f"def {name}_helper(frame):\n    decode(frame)\n")

@@ -48,6 +48,18 @@ _TESTS = re.compile(
 _EXAMPLES = re.compile(
     r"\b(?:examples?|demos?|samples?|benchmarks?|tutorials?|docs?|documentation|readme)\b", re.IGNORECASE
 )
+#: About the project as a whole or about working on it: its read-me and its data files tell, not its code.
+_PROJECT = re.compile(
+    r"\b(?:this|the|our) (?:project|repo(?:sitory)?|code ?base)\b|\b(?:what|which) licen[cs]e\b"
+    r"|\bhow (?:do|can|should) (?:i|we|you) (?:install|build|run|start|set ?up|contribute|deploy|release)\b",
+    re.IGNORECASE,
+)
+#: What it is at all, which its read-me says in words that nobody can guess.
+_OVERVIEW = re.compile(
+    r"\b(?:what (?:is|does|are)|what's|describe|explain|summari[sz]e|(?:overview|summary|purpose|goal) of)"
+    r" (?:this|the|our) (?:project|repo(?:sitory)?|code ?base)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,8 @@ class ParsedQuery:
     frames: tuple[tuple[str, int], ...]  # file (lower case) and line of the frames of a stack trace
     wants_tests: bool
     wants_examples: bool
+    wants_prose: bool  # documentation and data
+    wants_overview: bool  # of the project
 
 
 def parse(text: str) -> ParsedQuery:
@@ -81,6 +95,8 @@ def parse(text: str) -> ParsedQuery:
         frames=tuple(dict.fromkeys((_posix(path), int(line)) for path, line in _FRAME.findall(text))),
         wants_tests=bool(_TESTS.search(text)),
         wants_examples=bool(_EXAMPLES.search(text)),
+        wants_prose=bool(_EXAMPLES.search(text) or _PROJECT.search(text)),
+        wants_overview=bool(_OVERVIEW.search(text)),
     )
 
 

@@ -286,11 +286,10 @@ def _factor(query: ParsedQuery, file: PlacedFile, rules: Rules) -> float:
     kind = kind_of(file.path)
     if kind.test and not query.wants_tests:
         factor *= rules.tests
-    if not query.wants_examples:
-        if kind.example:
-            factor *= rules.examples
-        if file.language in PROSE:
-            factor *= rules.prose
+    if kind.example and not query.wants_examples:
+        factor *= rules.examples
+    if file.language in PROSE and not query.wants_prose:
+        factor *= rules.prose
     if kind.generated:
         factor *= rules.generated
     if kind.declaration:

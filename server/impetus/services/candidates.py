@@ -1,7 +1,7 @@
 """What competes for a query: chunks that the indexes find, and what is known of each beside their scores."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -53,16 +53,24 @@ class Frequencies:
 def naming(
     query: ParsedQuery, frequencies: Frequencies, repositories: Sequence[tuple[Repository, list[Path]]]
 ) -> ParsedQuery:
-    """A word that stands in no text may still be the name of a file: then the query names that file."""
+    """The query with the files that it means without spelling their paths.
+
+    A word that stands in no text may still be the name of a file, and who asks what the project is asks for the
+    beginning of its read-me.
+    """
     words = frequencies.absent()[:_ABSENT_WORDS] if query.kind is not Kind.ERROR else []
-    if not words:
-        return query
-    paths = [
-        path.lower()
-        for repository, roots in repositories
-        for path in repository.store.reader.files_named(words, roots, _NAMED_FILES)
-    ]
-    return replace(query, paths=tuple(dict.fromkeys((*query.paths, *paths))))
+    if words:
+        named = _named(words, repositories, _NAMED_FILES)
+        query = replace(query, paths=tuple(dict.fromkeys((*query.paths, *named))))
+    if query.wants_overview:
+        readme = tuple(_named(["readme"], repositories, 1))
+        query = replace(query, paths=(*query.paths, *readme), frames=(*query.frames, *((path, 1) for path in readme)))
+    return query
+
+
+def _named(stems: Sequence[str], repositories: Sequence[tuple[Repository, list[Path]]], limit: int) -> Iterator[str]:
+    for repository, roots in repositories:
+        yield from map(str.lower, repository.store.reader.files_named(stems, roots, limit))
 
 
 def indexed(
