@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from impetus.domain.kinds_of_path import is_index
 from impetus.domain.query import ParsedQuery, name_parts
-from impetus.domain.tokens import WORD, parts
+from impetus.domain.tokens import parts
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def same_word(word: str, asked: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _words(text: str) -> tuple[str, ...]:
-    return tuple([part for word in WORD.findall(text) for part in parts(word) if len(part) > 1])
+    return tuple([part for part in parts(text) if len(part) > 1])
 
 
 @lru_cache(maxsize=65_536)

@@ -13,6 +13,9 @@ from impetus.services.neural import Asked
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
+#: Candidates by meaning for each by words: what only the rest of that list holds is about something else, and costs as
+#: much to rank (docs/performance.md, Retrieval quality).
+_MEANING_SHARE = 0.6
 #: Words without a text that are looked for among the names of files, and files that they may name.
 _ABSENT_WORDS, _NAMED_FILES = 4, 3
 #: Chunks that define a name in the query compete however many others only use it.
@@ -82,14 +85,15 @@ def indexed(
     beside: Executor | None = None,
     asked: Asked | None = None,
 ) -> list[Candidate]:
-    """The best `limit` of each search, definitions of names and the beginning of files that the query names.
+    """The best `limit` by words, the nearest by meaning, definitions of names and the beginning of files that the query
+    names.
 
     With `beside` the searches run at the same time: SQLite, numpy and Chroma let go of the interpreter.
     """
     store = repository.store
 
     def search_vectors() -> list[tuple[str, float]]:
-        return store.vectors.search(vector, limit) if vector.any() else []
+        return store.vectors.search(vector, int(limit * _MEANING_SHARE)) if vector.any() else []
 
     nearest = beside.submit(search_vectors) if beside is not None else None
     lexical = dict(store.reader.lexical(query.terms, limit))

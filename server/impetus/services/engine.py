@@ -195,7 +195,8 @@ class Engine:
         return index.repository if index else None
 
     def _files_of(self, root: Path) -> FileSource:
-        return self._parts.files_for(self.index_settings(root) or self.settings.index)
+        index = self._indexes.get(root)
+        return index.files if index is not None else self._parts.files_for(self.settings.index)
 
     def _note_stale(self, path: Path) -> None:
         for index in self._indexes.values():

@@ -24,7 +24,7 @@ from impetus.services.overlay import Overlay, bm25, dirty_paths
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
-#: Candidates taken from each list at most.
+#: Candidates by words at most.
 _MOST_CANDIDATES = 250
 #: From so many chunks on, words and meaning are searched at the same time; below, handing over costs more.
 _WORTH_A_THREAD = 10_000
@@ -293,8 +293,8 @@ class Retriever:
 
 
 def _wanted(chunks: int) -> int:
-    """Candidates from each list: a large index has more that competes (docs/performance.md, Retrieval quality)."""
-    return min(75 + chunks // 10, 150 + chunks // 500, _MOST_CANDIDATES)
+    """Candidates by words: a large index has more that competes (docs/performance.md, Retrieval quality)."""
+    return min(60 + chunks // 16, 150 + chunks // 500, _MOST_CANDIDATES)
 
 
 def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path]) -> list[Found]:

@@ -46,7 +46,7 @@ class RootIndex:
         self.users = 0
         self.progress = IndexProgress(root, "scanning")
         self.open_first: Callable[[], set[str]] = set  # paths to index before all others
-        self._files = files
+        self.files = files
         self._embedder = embedder
         self._analyzer = analyzer
         self._watcher = watcher
@@ -179,7 +179,7 @@ class RootIndex:
         store = self.repository.store
         writer = store.writer
         assert writer is not None, "only the owner brings an index up to date"
-        indexer = Indexer(self.root, self._files, writer, store.vectors, self._embedder, self._analyzer)
+        indexer = Indexer(self.root, self.files, writer, store.vectors, self._embedder, self._analyzer)
         if self.root in paths:
             self._say(replace(self.progress, phase="scanning"))
         changes, problems = await self._apply(indexer, lambda: indexer.changes(paths))
