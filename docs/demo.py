@@ -62,7 +62,7 @@ def main() -> None:
     search("retry with exponential backoff", library, " --workspace …/chromadb")
 
     title("Ask: without a chat model the answer is extractive, cited, and says so")
-    question = "which work goes first on the model thread?"
+    question = "how are secrets masked?"
     run("ask", question, "--workspace", here, show=f'ask "{question}"')
 
     title("Explain: facts from the index, callers included")

@@ -158,6 +158,7 @@ def test_chunks_of_files_by_the_end_of_their_path(filled: TestIndex, root: Path)
     assert found("pkg/core.py") == ["pkg/core.py"]
     assert found("a%b.py") == ["pkg/a%b.py"] and found("%.py") == [], "nothing is a wildcard"
     assert found("nowhere.py") == []
+    assert found("root/core.py") == ["core.py"], "paths of a stack trace may begin above the root"
 
 
 def test_files_by_their_name_without_its_ending(filled: TestIndex, root: Path) -> None:

@@ -155,7 +155,7 @@ async def test_a_word_without_a_text_may_be_the_name_of_a_file(setup: Setup) -> 
 async def test_who_asks_what_the_project_is_gets_the_beginning_of_its_readme(setup: Setup) -> None:
     sections = "".join(f"\n## Part {part}\n\n" + "It does much.\n" * 40 for part in range(4))
     (setup.root / "README.md").write_text("# Retrying\n\nTries things again.\n" + sections)
-    (setup.root / "src" / "README.md").write_text("# Sources\n\nThe policy and the parser.\n")
+    (setup.root / "src" / "README.md").write_text("# What this project does\n\nThe sources of the project.\n")
     setup.index.update()
     hits = await setup.retriever.search(SearchQuery("What is this project about?"), setup.view)
     assert (hits[0].path, hits[0].start_line) == ("README.md", 1)

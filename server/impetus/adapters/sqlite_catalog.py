@@ -198,14 +198,17 @@ class SqliteCatalogReader:
         found: list[Placed] = []
         with self._connected() as connection:
             numbers = numbers_of(connection.db, roots)
-            for ending in endings:
-                rows = connection.db.execute(
-                    f"SELECT {_FILE}, {_CHUNK} FROM files f JOIN blobs b ON b.id = f.blob"
-                    " JOIN blob_chunks p ON p.blob = b.id"
-                    f" JOIN chunks c ON c.id = p.chunk {_USERS} WHERE f.root IN ({marks(list(numbers))})"
-                    " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?",
-                    [*numbers, f"%/{_escaped(ending.lower())}", limit],
-                )
+            statement = (
+                f"SELECT {_FILE}, {_CHUNK} FROM files f JOIN blobs b ON b.id = f.blob"
+                " JOIN blob_chunks p ON p.blob = b.id"
+                f" JOIN chunks c ON c.id = p.chunk {_USERS} WHERE f.root IN ({marks(list(numbers))})"
+                " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?"
+            )
+            for ending in map(_escaped, endings):
+                for pattern in (f"%/{ending}", f"/{ending.rpartition('/')[2]}"):
+                    rows = connection.db.execute(statement, [*numbers, pattern, limit]).fetchall()
+                    if rows:
+                        break
                 found += [_placed(numbers, row) for row in rows]
         return found
 

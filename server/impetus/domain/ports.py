@@ -225,7 +225,10 @@ class CatalogReader(Protocol):
         ...
 
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:
-        """Chunks of the files whose path is or ends with one of `endings` (lower case), at most `limit` of each."""
+        """Chunks of the files whose path is or ends with one of `endings` (lower case), at most `limit` of each.
+
+        Where none does, an ending may begin above the root: then a file in no folder fits by its name alone.
+        """
         ...
 
     def files_named(self, stems: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:

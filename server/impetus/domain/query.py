@@ -21,7 +21,7 @@ _MAX_TERMS = 64
 
 #: English words that stand in questions, not in the code that answers them.
 _QUESTION = """
-    a an and any are as at be been being but by can could did do does doing for from had has have how i if in into
+    a about an and any are as at be been being but by can could did do does doing for from had has have how i if in into
     is it its me my of on or our over should so some such than that the their them then there these they this
     those to under up us was we were what when where which while who whom whose why will with would you your code
     function functions method methods class classes find show explain work works working happen happens used
@@ -69,7 +69,7 @@ class ParsedQuery:
     terms: tuple[str, ...]  # distinct, for the lexical index
     identifiers: tuple[str, ...]  # last parts of the names that stand in the query, as written
     qualifiers: tuple[str, ...]  # the parts before them: `Session` of `Session.send`
-    paths: tuple[str, ...]  # file names and paths that stand in the query, lower case
+    paths: tuple[str, ...]  # file names and paths that the query means, lower case; from the root after a /
     frames: tuple[tuple[str, int], ...]  # file (lower case) and line of the frames of a stack trace
     wants_tests: bool
     wants_examples: bool

@@ -66,7 +66,7 @@ def naming(
         named = _named(words, repositories, _NAMED_FILES)
         query = replace(query, paths=tuple(dict.fromkeys((*query.paths, *named))))
     if query.wants_overview:
-        readme = tuple(_named(["readme"], repositories, 1))
+        readme = [f"/{path}" for path in _named(["readme"], repositories, 1)]  # from the root: folders have theirs
         query = replace(query, paths=(*query.paths, *readme), frames=(*query.frames, *((path, 1) for path in readme)))
     return query
 
@@ -137,7 +137,7 @@ def _nearest(asked: Asked | None, vectors: VectorStore | None, limit: int) -> di
 
 def _ending(path: str) -> str:
     """Name and folder: paths of a stack trace begin on another machine, or below our root."""
-    return str(PurePosixPath(*PurePosixPath(path).parts[-2:]))
+    return str(PurePosixPath(*PurePosixPath(path.lstrip("/")).parts[-2:]))
 
 
 def mark_near(candidates: Iterable[Candidate], view: View) -> None:
