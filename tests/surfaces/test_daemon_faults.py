@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,10 @@ async def test_fifty_connections(home: EngineHome) -> None:
                 await first.barrier()
             return home.open_files()
 
-        before = await fifty()
-        # Each thread of the engine keeps a few open once it has worked; a leak would be one for each connection.
-        assert await fifty() < before + 50
+        # Each thread of the engine keeps a few open once it has worked, and any round may be a thread's first; what
+        # leaks grows in all of them.
+        rounds = [await fifty() for _ in range(4)]
+        assert any(later <= earlier + 2 for earlier, later in pairwise(rounds)), rounds
 
 
 async def test_both_directions_full_at_once_is_no_deadlock(home: EngineHome) -> None:

@@ -205,10 +205,10 @@ class SqliteCatalogReader:
                 " AND ('/' || lower(f.path)) LIKE ? ESCAPE '\\' ORDER BY length(f.path), f.path, p.ordinal LIMIT ?"
             )
             for ending in map(_escaped, endings):
-                for pattern in (f"%/{ending}", f"/{ending.rpartition('/')[2]}"):
-                    rows = connection.db.execute(statement, [*numbers, pattern, limit]).fetchall()
-                    if rows:
-                        break
+                rows = connection.db.execute(statement, [*numbers, f"%/{ending}", limit]).fetchall()
+                folder, _, name = ending.rpartition("/")
+                if folder and not rows:
+                    rows = connection.db.execute(statement, [*numbers, f"/{name}", limit]).fetchall()
                 found += [_placed(numbers, row) for row in rows]
         return found
 

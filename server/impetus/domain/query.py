@@ -48,16 +48,19 @@ _TESTS = re.compile(
 _EXAMPLES = re.compile(
     r"\b(?:examples?|demos?|samples?|benchmarks?|tutorials?|docs?|documentation|readme)\b", re.IGNORECASE
 )
-#: About the project as a whole or about working on it: its read-me and its data files tell, not its code.
+_WHOLE = r"(?:project|repo(?:sitory)?|code ?base)\b"
+#: About the project as a whole or about working on it: its read-me and its data files tell, not its code. `the project`
+#: may be a thing of the code (`the project config`), unless the sentence ends there or goes on with what it does.
 _PROJECT = re.compile(
-    r"\b(?:this|the|our) (?:project|repo(?:sitory)?|code ?base)\b|\b(?:what|which) licen[cs]e\b"
+    rf"\b(?:this|our) {_WHOLE}|\bthe {_WHOLE}(?=\W*$| (?:do|have|use|need|require|support|depend)s?\b)"
+    r"|\b(?:what|which) licen[cs]e\b"
     r"|\bhow (?:do|can|should) (?:i|we|you) (?:install|build|run|start|set ?up|contribute|deploy|release)\b",
     re.IGNORECASE,
 )
 #: What it is at all, which its read-me says in words that nobody can guess.
 _OVERVIEW = re.compile(
     r"\b(?:what (?:is|does|are)|what's|describe|explain|summari[sz]e|(?:overview|summary|purpose|goal) of)"
-    r" (?:this|the|our) (?:project|repo(?:sitory)?|code ?base)\b",
+    rf" (?:this {_WHOLE}|our {_WHOLE}|the {_WHOLE}(?=\W*$| (?:do|about)\b))",
     re.IGNORECASE,
 )
 
@@ -70,7 +73,7 @@ class ParsedQuery:
     identifiers: tuple[str, ...]  # last parts of the names that stand in the query, as written
     qualifiers: tuple[str, ...]  # the parts before them: `Session` of `Session.send`
     paths: tuple[str, ...]  # file names and paths that the query means, lower case; from the root after a /
-    frames: tuple[tuple[str, int], ...]  # file (lower case) and line of the frames of a stack trace
+    frames: tuple[tuple[str, int], ...]  # file (lower case) and line that it points to: frames of a trace
     wants_tests: bool
     wants_examples: bool
     wants_prose: bool  # documentation and data
@@ -81,6 +84,7 @@ def parse(text: str) -> ParsedQuery:
     """Classify and cut up; never fails."""
     text = text.strip()
     kind = _kind(text)
+    examples, overview = bool(_EXAMPLES.search(text)), bool(_OVERVIEW.search(text))
     names = [name for name in _QUALIFIED.findall(text) if kind is Kind.SYMBOL or _IDENTIFIER.search(name)]
     pieces = [[p for p in re.split(r"\.|::|->|#|/|\(\)", name) if p] for name in names]
     found = tuple(terms(text))
@@ -94,9 +98,9 @@ def parse(text: str) -> ParsedQuery:
         paths=tuple(dict.fromkeys(_posix(found) for found in _paths(text, kind))),
         frames=tuple(dict.fromkeys((_posix(path), int(line)) for path, line in _FRAME.findall(text))),
         wants_tests=bool(_TESTS.search(text)),
-        wants_examples=bool(_EXAMPLES.search(text)),
-        wants_prose=bool(_EXAMPLES.search(text) or _PROJECT.search(text)),
-        wants_overview=bool(_OVERVIEW.search(text)),
+        wants_examples=examples,
+        wants_prose=examples or overview or bool(_PROJECT.search(text)),
+        wants_overview=overview,
     )
 
 
