@@ -71,6 +71,17 @@ async def test_filters_by_path_and_language(setup: Setup) -> None:
     assert await setup.paths("retry delay", paths=("nowhere/",)) == []
 
 
+async def test_a_file_that_was_edited_lately_comes_before_its_like(setup: Setup) -> None:
+    for name in ("one", "two"):
+        (setup.root / name).mkdir()
+        (setup.root / name / "cache.py").write_text("def evict(entry):\n    return entry.age > 60\n")
+    setup.index.update()
+    for name in ("one", "two"):
+        edited = str(setup.root / name / "cache.py")
+        setup.view = replace(setup.view, edited=(edited,))
+        assert (await setup.paths("evict old entries by age"))[0] == f"{name}/cache.py"
+
+
 async def test_nothing_found_is_an_empty_list(setup: Setup) -> None:
     assert await setup.paths("") == []
     assert await setup.paths("!!!") == []

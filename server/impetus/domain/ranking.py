@@ -40,7 +40,7 @@ class Rules:
     popularity: float = 0.3  # many files use what its file defines
     named: float = 2.0  # the query spells the file's path
     frame: float = 1.0  # a stack trace in the query points into the passage
-    nearness: float = 0.1  # its file is open in the editor; half for a neighbor of an open file
+    nearness: float = 0.1  # its file is open in the editor or was edited lately; half for a neighbor of such a file
     doubt: float = 0.25  # share of the boosts that a passage has to earn by its fused score
     # factors
     tests: float = 0.3  # tests, unless asked for
@@ -90,7 +90,7 @@ class Candidate:
     placed: Placed
     lexical: float = 0.0
     dense: float = 0.0
-    nearness: float = 0.0  # 1: open in the editor, 0.5: in a folder of an open file
+    nearness: float = 0.0  # 1: open in the editor or edited lately, 0.5: in the folder of such a file
     neural: float | None = None
     score: float = 0.0
 

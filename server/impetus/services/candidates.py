@@ -141,8 +141,8 @@ def _ending(path: str) -> str:
 
 
 def mark_near(candidates: Iterable[Candidate], view: View) -> None:
-    """Open files are what the person works on, and their neighbors are next to it."""
-    places = {place for key in view.documents if (place := view.locate(key)) is not None}
+    """Files that are open or were edited lately are what the person works on, and their neighbors are next to it."""
+    places = {place for key in (*view.documents, *view.edited) if (place := view.locate(key)) is not None}
     if not places:
         return
     folders = {(root, path.rpartition("/")[0]) for root, path in places}

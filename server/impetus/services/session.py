@@ -75,7 +75,7 @@ class Session:
     @property
     def view(self) -> View:
         """What this client sees now; a request captures it once."""
-        return View(self.roots, self.documents.snapshot())
+        return View(self.roots, self.documents.snapshot(), self.documents.edited())
 
     async def open_root(self, root: Path) -> None:
         """Start indexing a folder; returns at once. Raises NotFound when there is no such folder."""

@@ -10,13 +10,19 @@ from types import MappingProxyType
 
 from impetus.domain.types import Document
 
+#: Of the documents that were edited, closed ones included, so many are remembered.
+_EDITED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One client's roots and open documents at one moment. `documents` maps keys (absolute paths) to documents."""
+    """One client's roots and open documents at one moment. `documents` maps keys (absolute paths) to documents;
+    `edited` are the keys of those that were edited lately, whether they are still open or not.
+    """
 
     roots: tuple[Path, ...] = ()
     documents: Mapping[str, Document] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
 
     def document(self, root: Path, path: str) -> Document | None:
         return self.documents.get(str(root / path)) if self.documents else None
@@ -37,8 +43,15 @@ class OpenDocuments:
     def __init__(self) -> None:
         self._open: dict[str, Document] = {}
         self._origins: dict[str, str] = {}
+        self._edited: dict[str, None] = {}  # the latest last
 
     def set(self, document: Document) -> None:
+        former = self._open.get(document.key)
+        if former is not None and former.text != document.text:
+            self._edited.pop(document.key, None)
+            self._edited[document.key] = None
+            if len(self._edited) > _EDITED:
+                del self._edited[next(iter(self._edited))]
         self._open[document.key] = document
         self._origins.setdefault(document.key, document.text)
 
@@ -67,3 +80,7 @@ class OpenDocuments:
 
     def snapshot(self) -> Mapping[str, Document]:
         return MappingProxyType(dict(self._open))
+
+    def edited(self) -> tuple[str, ...]:
+        """Keys of the documents that were edited lately."""
+        return tuple(self._edited)
