@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 #: best hits at 100,000 (docs/performance.md).
 _SCORED = 4_000
 _SCORED_SHARE = 50
+#: The rare terms that a chunk must hold one of stand in so many chunks at least: what a person asks for must not fail
+#: because a word is mistyped, or stands in one comment.
+_LEAST = 500
 
 
 def any_of(terms: list[str], chunks: int, frequencies: Mapping[str, int]) -> str:
@@ -18,15 +21,12 @@ def any_of(terms: list[str], chunks: int, frequencies: Mapping[str, int]) -> str
         return _any(terms)
     enough = _SCORED + chunks // _SCORED_SHARE
     terms = sorted(terms, key=frequencies.__getitem__)
-    matches, rare = 0, 0
-    while rare < len(terms):
-        matches += frequencies[terms[rare]]
-        if rare and matches > enough:
-            break
-        rare += 1
-    if rare == len(terms):
-        return _any(terms)
-    return f"({_any(terms[:rare])}) AND ({_any(terms + terms[rare:])})"
+    matches = 0
+    for rare, term in enumerate(terms):
+        if matches >= _LEAST and matches + frequencies[term] > enough:
+            return f"({_any(terms[:rare])}) AND ({_any(terms + terms[rare:])})"
+        matches += frequencies[term]
+    return _any(terms)
 
 
 def _any(terms: Sequence[str]) -> str:
