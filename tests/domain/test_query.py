@@ -107,6 +107,10 @@ def test_frames_of_stack_traces(text: str, frame: tuple[str, int]) -> None:
 
 def test_a_pasted_log_is_looked_up_by_its_first_words() -> None:
     assert len(parse(" ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(300))).terms) == 64
+    frames = (f'  File "/srv/app/module_{i}.py", line {i}, in Handler_{i}.call_{i}' for i in range(300))
+    log = parse("\n".join(["Traceback (most recent call last):", *frames]))
+    assert log.frames[0] == ("srv/app/module_0.py", 0)
+    assert len(log.frames) == len(log.paths) == len(log.identifiers) == len(log.qualifiers) == 16
 
 
 @given(st.text(max_size=200))

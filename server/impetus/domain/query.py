@@ -1,11 +1,15 @@
 """What kind of question a search text is, and the terms it is looked up by."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from impetus.domain.tokens import WORD, parts, terms
 from impetus.languages import TEXT, detect
+
+T = TypeVar("T")
 
 
 class Kind(Enum):
@@ -16,8 +20,8 @@ class Kind(Enum):
     PROSE = "prose"
 
 
-#: Of a pasted log or file, the first so many distinct terms are looked up.
-_MAX_TERMS = 64
+#: Of a pasted log or file, the first so many distinct terms are looked up, and so many names, paths and frames.
+_MAX_TERMS, _MAX_NAMED = 64, 16
 
 #: English words that stand in questions, not in the code that answers them.
 _QUESTION = """
@@ -93,15 +97,19 @@ def parse(text: str) -> ParsedQuery:
         text=text,
         kind=kind,
         terms=(useful or tuple(dict.fromkeys(found)))[:_MAX_TERMS],
-        identifiers=tuple(dict.fromkeys(p[-1] for p in pieces if p)),
-        qualifiers=tuple(dict.fromkeys(q for p in pieces for q in p[:-1])),
-        paths=tuple(dict.fromkeys(_posix(found) for found in _paths(text, kind))),
-        frames=tuple(dict.fromkeys((_posix(path), int(line)) for path, line in _FRAME.findall(text))),
+        identifiers=_first(p[-1] for p in pieces if p),
+        qualifiers=_first(q for p in pieces for q in p[:-1]),
+        paths=_first(_posix(found) for found in _paths(text, kind)),
+        frames=_first((_posix(path), int(line)) for path, line in _FRAME.findall(text)),
         wants_tests=bool(_TESTS.search(text)),
         wants_examples=examples,
         wants_prose=examples or overview or bool(_PROJECT.search(text)),
         wants_overview=overview,
     )
+
+
+def _first(found: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(found))[:_MAX_NAMED]
 
 
 def _kind(text: str) -> Kind:
