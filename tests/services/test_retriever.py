@@ -155,6 +155,42 @@ async def test_a_definition_competes_with_any_number_of_uses(setup: Setup) -> No
         assert found["src/bank.py"] == min(candidate.lexical for candidate in candidates) > 0
 
 
+async def test_many_saves_of_one_file_do_not_hide_it(setup: Setup) -> None:
+    """Contents that were saved over are kept for a while, and each resembles what is there now."""
+    filler = "".join(f"def part_{i}(value):\n    return value + {i}\n\n\n" for i in range(200))
+    (setup.root / "src" / "filler.py").write_text(filler)
+    for number in range(120):
+        text = f"def evict(entry):\n    # drop entries of the cache by age\n    return entry.age > {number}\n"
+        (setup.root / "src" / "cache.py").write_text(text)
+        setup.index.update()
+    for question in ("drop entries of the cache by age", "evict", "which entries of the cache are too old"):
+        hits = await setup.retriever.search(SearchQuery(question), setup.view)
+        assert (hits[0].path, "entry.age > 119" in hits[0].text) == ("src/cache.py", True)
+    candidates = indexed(
+        parse("drop by age"),
+        setup.index.embedder.embed_query("drop entries of the cache by age"),
+        setup.repository,
+        [setup.root],
+        20,
+    )
+    assert max(candidate.dense for candidate in candidates if candidate.placed.path == "src/cache.py") > 0
+
+
+async def test_a_root_that_is_a_small_part_of_its_index_is_searched_in_depth(setup: Setup) -> None:
+    part = setup.root / "part"
+    part.mkdir()
+    padding = "\n".join(f"    step_{i} = prepare_{i}(entry)" for i in range(30))
+    (part / "cache.py").write_text(f"def evict(entry):\n{padding}\n    return entry\n")
+    crowd = "".join(f"def evict_{i}(evict):\n    return evict, evict, {i}\n\n\n" for i in range(300))
+    (setup.root / "src" / "crowd.py").write_text(crowd)
+    setup.index.update()
+    setup.index.update(root=part)
+    setup.view = View((part,))
+    vector = setup.index.embedder.embed_query("evict")
+    candidates = indexed(parse("when does it evict"), vector, setup.repository, [part], 10)
+    assert [(candidate.placed.path, candidate.lexical > 0) for candidate in candidates] == [("cache.py", True)]
+
+
 async def test_a_word_without_a_text_may_be_the_name_of_a_file(setup: Setup) -> None:
     (setup.root / "settings.toml").write_text("[tool]\nlimit = 3\n")
     setup.index.update()

@@ -184,13 +184,15 @@ class SqliteCatalogReader:
                     places[chunk.id] += [Placed(file, chunk) for file in files[blob]]
             return [placed for chunk in chunk_ids for placed in places[chunk]]
 
-    def defining(self, names: Sequence[str], limit: int) -> list[str]:
+    def defining(self, names: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:
         with self._connected() as connection:
+            numbers = connection.known_under(roots).numbers
             rows = connection.db.execute(
                 "SELECT DISTINCT c.key FROM definitions d JOIN blob_chunks p"
                 ' ON p.blob = d.blob AND p.start <= d.start AND d.start < p."end" JOIN chunks c ON c.id = p.chunk'
-                f" WHERE d.name COLLATE NOCASE IN ({marks(names)}) LIMIT ?",
-                [*names, limit],
+                f" WHERE d.name COLLATE NOCASE IN ({marks(names)}) AND EXISTS"
+                f" (SELECT 1 FROM files f WHERE f.blob = d.blob AND f.root IN ({marks(list(numbers))})) LIMIT ?",
+                [*names, *numbers, limit],
             )
             return [key for (key,) in rows]
 

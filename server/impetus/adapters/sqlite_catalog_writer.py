@@ -12,6 +12,13 @@ from impetus.adapters.sqlite_catalog import chunk_ids, failures, marks, slices
 from impetus.domain.ports import Digest, FileState
 from impetus.domain.types import Definition
 
+#: Of a chunk: that a content among some holds it, and that one does which a file has now.
+_HELD = "id IN (SELECT chunk FROM blob_chunks WHERE blob IN ({}))"
+_IN_USE = (
+    "EXISTS (SELECT 1 FROM blob_chunks p JOIN blobs b ON b.id = p.blob"
+    " WHERE p.chunk = chunks.id AND b.unused_since IS NULL)"
+)
+
 
 class SqliteCatalogWriter:
     """Implements `CatalogWriter`. The process that holds the index lock owns the only one."""
@@ -168,7 +175,7 @@ class SqliteCatalogWriter:
         fresh = [entry for key, entry in found.items() if key not in numbers]
         numbered = [(number, chunk, terms) for number, (chunk, terms) in enumerate(fresh, self._next("chunks"))]
         db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
             [
                 (n, c.id, "\n".join(c.scope), c.signature, "\n".join(c.symbols), c.kind, zlib.compress(t.encode(), 1))
                 for n, c, t in numbered
@@ -193,35 +200,55 @@ class SqliteCatalogWriter:
         return found
 
     def _mark_unused(self, blobs: Set[int]) -> None:
-        now = time.time()
-        sqlite_graph.note(self._db, blobs)
+        """Note which of these contents files took up and which they left, and let the lexical index follow: text that
+        no file has now would stand in the way of what has replaced it.
+        """
+        db, now = self._db, time.time()
+        sqlite_graph.note(db, blobs)
         for part in slices(list(blobs)):
-            self._db.execute(
-                "UPDATE blobs SET unused_since = CASE WHEN EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.id)"
-                f" THEN NULL ELSE coalesce(unused_since, ?) END WHERE id IN ({marks(part)})",
-                (now, *part),
-            )
+            turned = db.execute(
+                "SELECT id, unused_since IS NULL FROM blobs WHERE (unused_since IS NULL)"
+                f" <> EXISTS (SELECT 1 FROM files WHERE files.blob = blobs.id) AND id IN ({marks(part)})",
+                part,
+            ).fetchall()
+            left = [blob for blob, used in turned if used]
+            taken = [blob for blob, used in turned if not used]
+            db.executemany("UPDATE blobs SET unused_since = ? WHERE id = ?", [(now, blob) for blob in left])
+            db.executemany("UPDATE blobs SET unused_since = NULL WHERE id = ?", [(blob,) for blob in taken])
+            if left:
+                self._unindex(f"indexed AND NOT {_IN_USE} AND {_HELD.format(marks(left))}", left)
+            if taken:
+                self._index(f"NOT indexed AND {_HELD.format(marks(taken))}", taken)
+
+    def _index(self, condition: str, values: Sequence[int]) -> None:
+        rows = self._terms(condition, values)
+        self._db.executemany("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", rows)
+        self._set_indexed(True, rows)
+
+    def _unindex(self, condition: str, values: Sequence[int]) -> None:
+        rows = self._terms(condition, values)
+        self._db.executemany("INSERT INTO lexicon (lexicon, rowid, terms) VALUES ('delete', ?, ?)", rows)
+        self._set_indexed(False, rows)
+
+    def _terms(self, condition: str, values: Sequence[int]) -> list[tuple[int, str]]:
+        rows = self._db.execute(f"SELECT id, terms FROM chunks WHERE {condition}", values)
+        return [(number, zlib.decompress(terms).decode()) for number, terms in rows]
+
+    def _set_indexed(self, indexed: bool, rows: Sequence[tuple[int, str]]) -> None:
+        self._db.executemany("UPDATE chunks SET indexed = ? WHERE id = ?", [(indexed, number) for number, _ in rows])
+        self._count_chunks(len(rows) if indexed else -len(rows))
 
     def _delete_chunks(self, candidates: Set[int]) -> list[str]:
         """Delete those of `candidates` that no content holds any more; return their ids."""
         db, deleted = self._db, []
         for part in slices(list(candidates)):
-            rows = db.execute(
-                f"SELECT id, key, terms FROM chunks WHERE id IN ({marks(part)})"
-                " AND NOT EXISTS (SELECT 1 FROM blob_chunks p WHERE p.chunk = chunks.id)",
-                part,
-            ).fetchall()
-            db.executemany(
-                "INSERT INTO lexicon (lexicon, rowid, terms) VALUES ('delete', ?, ?)",
-                [(number, zlib.decompress(terms).decode()) for number, _, terms in rows],
-            )
-            db.executemany("DELETE FROM chunks WHERE id = ?", [(number,) for number, _, _ in rows])
-            deleted += [key for _, key, _ in rows]
-        self._count_chunks(-len(deleted))
+            gone = f"id IN ({marks(part)}) AND NOT EXISTS (SELECT 1 FROM blob_chunks p WHERE p.chunk = chunks.id)"
+            self._unindex(f"indexed AND {gone}", part)
+            deleted += [key for (key,) in db.execute(f"DELETE FROM chunks WHERE {gone} RETURNING key", part)]
         return deleted
 
     def _count_chunks(self, more: int) -> None:
-        """Kept beside the table: counting it takes milliseconds, and every query needs the number."""
+        """What the lexical index has, kept beside it: counting takes milliseconds, and every query needs the number."""
         self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'chunks'", (more,))
 
 

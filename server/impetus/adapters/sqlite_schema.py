@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -40,7 +40,8 @@ CREATE TABLE chunks (
     signature TEXT NOT NULL,
     symbols TEXT NOT NULL,                 -- names joined by a newline
     kind TEXT NOT NULL,
-    terms BLOB NOT NULL                    -- zlib; what `lexicon` was given, which it wants back on deletion
+    indexed INTEGER NOT NULL,              -- whether `lexicon` has it: while a file has a content that holds it
+    terms BLOB NOT NULL                    -- zlib; what `lexicon` is given, and wants back on deletion
 );
 CREATE TABLE blob_chunks (
     blob INTEGER NOT NULL,

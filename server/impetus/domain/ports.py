@@ -220,8 +220,8 @@ class CatalogReader(Protocol):
         """Every place of these chunks under `roots`."""
         ...
 
-    def defining(self, names: Sequence[str], limit: int) -> list[str]:
-        """Ids of at most `limit` chunks in which a definition of one of `names` begins, ignoring case."""
+    def defining(self, names: Sequence[str], roots: Sequence[Path], limit: int) -> list[str]:
+        """Ids of at most `limit` chunks under `roots` in which a definition of one of `names` begins, ignoring case."""
         ...
 
     def in_files(self, endings: Sequence[str], roots: Sequence[Path], limit: int) -> list[Placed]:

@@ -1,18 +1,21 @@
 """What competes for a query: chunks that the indexes find, and what is known of each beside their scores."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from impetus.domain.ports import Vectors, VectorStore
+from impetus.domain.ports import CatalogReader, Placed, Vectors, VectorStore
 from impetus.domain.query import Kind, ParsedQuery
 from impetus.domain.ranking import Candidate
 from impetus.services.neural import Asked
 from impetus.services.repository import Repository
 from impetus.services.workspace import View
 
+#: Candidates by words at most where many of those found may not be shown: filtered out, or not under the roots asked
+#: for.
+OVERFETCH = 1_000
 #: Candidates by meaning for each by words: what only the rest of that list holds is about something else, and costs as
 #: much to rank (docs/performance.md, Retrieval quality).
 _MEANING_SHARE = 0.6
@@ -92,27 +95,35 @@ def indexed(
     """
     store = repository.store
 
-    def search_vectors() -> list[tuple[str, float]]:
-        return store.vectors.search(vector, int(limit * _MEANING_SHARE)) if vector.any() else []
+    lexical: dict[str, float] = {}
+    dense: dict[str, float] = {}
+    neural: dict[str, float] = {}
 
-    nearest = beside.submit(search_vectors) if beside is not None else None
-    lexical = dict(store.reader.lexical(query.terms, limit))
-    dense = dict(nearest.result() if nearest is not None else search_vectors())
-    neural = _nearest(asked, store.neural, limit)
-    if query.identifiers:  # those that the search has not among its best are as good as its last
-        last = min(lexical.values(), default=0.0)
-        lexical = dict.fromkeys(store.reader.defining(query.identifiers, _DEFINING_CHUNKS), last) | lexical
-    found = store.reader.placed(list(lexical | dense | neural), roots)
+    def search(limit: int) -> Iterable[str]:
+        nonlocal lexical, dense, neural
+
+        def search_vectors() -> list[tuple[str, float]]:
+            return store.vectors.search(vector, int(limit * _MEANING_SHARE)) if vector.any() else []
+
+        nearest = beside.submit(search_vectors) if beside is not None else None
+        lexical = dict(store.reader.lexical(query.terms, limit))
+        dense = dict(nearest.result() if nearest is not None else search_vectors())
+        neural = _nearest(asked, store.neural, limit)
+        if query.identifiers:  # those that the search has not among its best are as good as its last
+            last = min(lexical.values(), default=0.0)
+            defining = store.reader.defining(query.identifiers, roots, _DEFINING_CHUNKS)
+            lexical = dict.fromkeys(defining, last) | lexical
+        return lexical | dense | neural
+
+    found = placed(search, limit, store.reader, roots)
     if query.paths:
-        known = {(placed.file.key, placed.chunk.start) for placed in found}
+        known = {(at.file.key, at.chunk.start) for at in found}
         named = store.reader.in_files([_ending(path) for path in query.paths], roots, _NAMED_CHUNKS)
-        found += [placed for placed in named if (placed.file.key, placed.chunk.start) not in known]
-    candidates = [
-        Candidate(placed, lexical.get(placed.chunk.id, 0.0), dense.get(placed.chunk.id, 0.0)) for placed in found
-    ]
+        found += [at for at in named if (at.file.key, at.chunk.start) not in known]
+    candidates = [Candidate(at, lexical.get(at.chunk.id, 0.0), dense.get(at.chunk.id, 0.0)) for at in found]
     if neural and store.neural is not None:
         # The neural search had no chance to find those without a vector.
-        uncovered = store.neural.missing(sorted({placed.chunk.id for placed in found} - neural.keys()))
+        uncovered = store.neural.missing(sorted({at.chunk.id for at in found} - neural.keys()))
         for candidate in candidates:
             if candidate.placed.chunk.id not in uncovered:
                 candidate.neural = neural.get(candidate.placed.chunk.id, 0.0)
@@ -123,10 +134,31 @@ def alike(vector: Vectors, repository: Repository, roots: Sequence[Path], limit:
     """The `limit` nearest to a vector, by meaning alone."""
     if not vector.any():
         return []
-    dense = dict(repository.store.vectors.search(vector, limit))
-    return [
-        Candidate(placed, 0.0, dense[placed.chunk.id]) for placed in repository.store.reader.placed(list(dense), roots)
-    ]
+    dense: dict[str, float] = {}
+
+    def search(limit: int) -> Iterable[str]:
+        nonlocal dense
+        dense = dict(repository.store.vectors.search(vector, limit))
+        return dense
+
+    return [Candidate(at, 0.0, dense[at.chunk.id]) for at in placed(search, limit, repository.store.reader, roots)]
+
+
+def placed(
+    search: Callable[[int], Iterable[str]], limit: int, reader: CatalogReader, roots: Sequence[Path]
+) -> list[Placed]:
+    """Places under `roots` of the chunks that `search(limit)` finds; more are asked for where most have none.
+
+    Vectors of former contents and other branches are kept for a while, and folders and worktrees share an index.
+    """
+    former = 0
+    while True:
+        ids = list(search(limit))
+        found = reader.placed(ids, roots)
+        here = len({one.chunk.id for one in found})
+        if 2 * here >= len(ids) or len(ids) == former or limit >= OVERFETCH:
+            return found
+        former, limit = len(ids), min(4 * limit, OVERFETCH)
 
 
 def _nearest(asked: Asked | None, vectors: VectorStore | None, limit: int) -> dict[str, float]:

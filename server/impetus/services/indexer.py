@@ -135,8 +135,6 @@ class Indexer:
         started = time.monotonic()
         problems = list(changes.problems)
         total, done = len(changes.dirty), 0
-        if changes.gone:
-            self._catalog.apply(self._root, [], {}, changes.gone)
         order = sorted(changes.dirty, key=lambda path: (path not in first, -changes.dirty[path][1]))
         for batch in self._batches(order, changes, problems):
             self._embed(batch)
@@ -148,6 +146,8 @@ class Indexer:
             )
             if stopped():
                 return
+        if changes.gone:  # last, so that the content of a file that was moved is never without a place
+            self._catalog.apply(self._root, [], {}, changes.gone)
 
     def _batches(self, order: Sequence[str], changes: Changes, problems: list[Problem]) -> Iterator[_Batch]:
         """Read, mask and digest; contents that the catalog knows are not parsed again."""

@@ -17,7 +17,7 @@ from impetus.domain.snippets import Around, Found
 from impetus.domain.types import Chunk, Document, Hit, Outline, ReferenceHit, SearchQuery, SymbolHit
 from impetus.errors import NotFound
 from impetus.languages import languages
-from impetus.services.candidates import Frequencies, alike, indexed, mark_near, naming
+from impetus.services.candidates import OVERFETCH, Frequencies, alike, indexed, mark_near, naming, placed
 from impetus.services.contents import Contents
 from impetus.services.neural import Neural
 from impetus.services.overlay import Overlay, bm25, dirty_paths
@@ -28,8 +28,6 @@ from impetus.services.workspace import View
 _MOST_CANDIDATES = 250
 #: From so many chunks on, words and meaning are searched at the same time; below, handing over costs more.
 _WORTH_A_THREAD = 10_000
-#: With filters or several roots on a store, so many are asked for instead.
-_OVERFETCH = 1_000
 #: Of either search for code that shares words with a position.
 _SHARING = 60
 #: Longer than any secret that spans lines (a private key block).
@@ -169,7 +167,7 @@ class Retriever:
         frequencies = Frequencies.of(parsed, repositories)
         parsed = naming(parsed, frequencies, repositories)
         vector = self._embedder.embed_query(query.text)
-        wanted = _OVERFETCH if admitted else _wanted(frequencies.total)
+        wanted = OVERFETCH if admitted else _wanted(frequencies.total)
         beside = self._beside if frequencies.total >= _WORTH_A_THREAD else None
         candidates = [
             candidate
@@ -299,10 +297,17 @@ def _wanted(chunks: int) -> int:
 
 def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path]) -> list[Found]:
     reader = repository.store.reader
-    wide = dict(reader.lexical(asked.wide, _SHARING))
-    near = dict(reader.lexical(asked.near, _SHARING))
-    placed = reader.placed(list(wide | near), roots)
-    return [Found(place, wide.get(place.chunk.id, 0.0), near.get(place.chunk.id, 0.0)) for place in placed]
+    wide: dict[str, float] = {}
+    near: dict[str, float] = {}
+
+    def search(limit: int) -> Iterable[str]:
+        nonlocal wide, near
+        wide = dict(reader.lexical(asked.wide, limit))
+        near = dict(reader.lexical(asked.near, limit))
+        return wide | near
+
+    found = placed(search, _SHARING, reader, roots)
+    return [Found(place, wide.get(place.chunk.id, 0.0), near.get(place.chunk.id, 0.0)) for place in found]
 
 
 def _overlaps(placed: Placed, code: Hit) -> bool:
