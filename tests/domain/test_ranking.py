@@ -171,6 +171,17 @@ def test_nonsense_finds_nothing() -> None:
     assert order("zxqv blorp", candidate("a.py", dense=0.6)) == ["a.py"], "another language may still mean it"
 
 
+@pytest.mark.parametrize("query", ["zzqv/blorp", "where is zzqv/blorp read?"])
+def test_a_slash_alone_names_no_file(query: str) -> None:
+    assert rank(parse(query), [candidate("a.py", dense=0.2), candidate("b.py", dense=0.1)]) == []
+
+
+def test_a_file_whose_name_ends_like_a_named_one_is_not_named() -> None:
+    query = parse("what does ore.py do with retries")
+    found = rank(query, [candidate("tests/core.py", lexical=2.0), candidate("b.py", lexical=1.9)])
+    assert [one.placed.path for one in found] == ["b.py", "tests/core.py"]
+
+
 def test_scores_are_shares_of_the_best_in_descending_order() -> None:
     ranked = rank(parse("words"), [candidate(f"{i}.py", lexical=i + 1) for i in range(8)])
     scores = [c.score for c in ranked]

@@ -113,11 +113,11 @@ def rank(
 ) -> list[Candidate]:
     """The best `limit` candidates, best first, with scores in (0, 1]. `rarity` weighs the words of the query."""
     pool = list(candidates)
-    if not _answerable(query, pool):
+    overlap = Overlap(query, rarity or {})
+    if not _answerable(query, pool, overlap):
         return []
     fuse(query, pool, rules)
     top = max(candidate.score for candidate in pool) or 1.0
-    overlap = Overlap(query, rarity or {})
     files = _files(query, pool, rules, overlap)
     own = _own(query, rules)
     doubt = rules.doubt
@@ -141,11 +141,11 @@ def rank(
     return _diverse(near, rules, per_file, limit)
 
 
-def _answerable(query: ParsedQuery, pool: Sequence[Candidate]) -> bool:
+def _answerable(query: ParsedQuery, pool: Sequence[Candidate], overlap: Overlap) -> bool:
     """Whether anything in the pool is about the query at all: every chunk resembles any query a little."""
-    if query.paths:
-        return bool(pool)
-    return any(candidate.lexical > 0 or candidate.dense >= _LIKE for candidate in pool)
+    if any(candidate.lexical > 0 or candidate.dense >= _LIKE for candidate in pool):
+        return True
+    return bool(query.paths) and any(overlap.path(candidate.placed.path).named for candidate in pool)
 
 
 # -- fusion ------------------------------------------------------------------------------------------------------------
@@ -214,7 +214,8 @@ def _files(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap:
             + rules.popularity * math.log1p(file.users) / most_used
             + rules.nearness * passage.nearness
         )
-        files[key] = _FileRules(boost, _factor(query, file, rules))
+        # Who names a file means it, whatever it is.
+        files[key] = _FileRules(boost, 1.0 if path.named else _factor(query, file, rules))
     return files
 
 
@@ -281,8 +282,6 @@ def _in_trace(query: ParsedQuery, placed: Placed) -> float:
 
 def _factor(query: ParsedQuery, file: PlacedFile, rules: Rules) -> float:
     factor = 1.0
-    if query.paths and file.path.lower().endswith(query.paths):
-        return factor
     kind = kind_of(file.path)
     if kind.test and not query.wants_tests:
         factor *= rules.tests
