@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 from tests.support.gated_embedder import GatedEmbedder
 
+from impetus.domain.ports import Vectors
 from impetus.errors import ModelError
-from impetus.services.neural import Neural
+from impetus.services.neural import Asked, Neural
 
 
 class Clock:
@@ -77,6 +79,19 @@ def test_a_broken_embedder_is_said_and_left_alone_for_a_while(
     clock.now += 60
     assert neural.ask("two").result() is not None
     assert neural.failure == ""
+
+
+def test_a_query_goes_without_where_a_library_raises_what_nobody_foresaw(
+    neural: Neural, embedder: GatedEmbedder
+) -> None:
+    embedder.broken = ZeroDivisionError()
+    assert neural.ask("one").result() is None
+
+
+def test_a_query_whose_work_is_given_up_at_the_end_goes_without() -> None:
+    work: Future[Vectors | None] = Future()
+    work.cancel()
+    assert Asked(work, 10.0, lambda: 0.0).result() is None
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf")])

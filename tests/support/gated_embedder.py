@@ -17,7 +17,7 @@ class GatedEmbedder(HashEmbedder):
         super().__init__(id, dimensions)
         self.gate = threading.Event()
         self.gate.set()
-        self.broken: ModelError | None = None
+        self.broken: Exception | None = None
         self.poison = ""
         self.bad: float | None = None  # what every number of a vector is instead
         self.asked = threading.Event()  # set by every call

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 from impetus.domain.canary import sound
@@ -120,6 +120,10 @@ class Neural:
             self._fail(error)
             self._failed_at = self._clock()
             return None
+        except Exception:  # a defect of ours, or of a library
+            log.exception("embedding model %s failed at a query", self.id)
+            self._failed_at = self._clock()
+            return None
         finally:
             with self._lock:
                 self._asked -= 1
@@ -194,5 +198,5 @@ class Asked:
             return self._vector
         try:
             return self._vector.result(max(0.0, self._until - self._clock()))
-        except (TimeoutError, asyncio.CancelledError):
+        except (TimeoutError, CancelledError):
             return None
