@@ -181,6 +181,15 @@ def test_equal_content_in_one_batch_and_in_two_roots_is_stored_once(
     assert writer.roots() == [OTHER]
 
 
+def test_a_file_whose_content_was_collected_meanwhile_stays_to_be_done(writer: SqliteCatalogWriter) -> None:
+    put(writer, {"a.py": "def one(): pass\n"})
+    gone = python("def gone(): pass\n")
+    writer.apply(ROOT, [], {"a.py": state(gone, 2), "b.py": state(gone), "left_out.bin": FileState(1, 1, "")}, set())
+    states = writer.files(ROOT)
+    assert states.keys() == {"a.py", "left_out.bin"}
+    assert states["a.py"].mtime_ns == 1
+
+
 def test_states_of_some_paths(writer: SqliteCatalogWriter) -> None:
     put(writer, {"a.py": "def one(): pass\n", "b.py": "def two(): pass\n"})
     put(writer, {"a.py": "def three(): pass\n"}, OTHER)

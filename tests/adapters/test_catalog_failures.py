@@ -10,7 +10,7 @@ from tests.support.embedder import HashEmbedder
 from tests.support.live_index import live_index, repository_in
 
 from impetus.adapters import sqlite_schema, store
-from impetus.adapters.sqlite_catalog import SqliteCatalogReader
+from impetus.adapters.sqlite_catalog import SqliteCatalogReader, failures
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
 from impetus.errors import IndexCorrupt, IndexFailed
 
@@ -98,7 +98,7 @@ async def test_every_root_fills_a_rebuilt_index_again(root: Path, tmp_path: Path
     ):
         await index.idle()
         await second.idle()
-        await index.repository.rebuild("Asked for")
+        await index.repository.rebuild()
         await index.idle()
         await second.idle()
         assert index.repository.store.reader.paths(root) == {"a.py": "python"}
@@ -124,6 +124,22 @@ try:
 except IndexFailed as error:
     print(number, str(error))
 """
+
+
+def test_a_lock_of_another_program_is_told_as_what_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "locked.sqlite"
+    with closing(sqlite3.connect(file, timeout=0)) as other, closing(sqlite3.connect(file, timeout=0)) as own:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(IndexFailed, match="Another program has locked"), failures():
+            own.execute("BEGIN IMMEDIATE")
+
+
+def test_a_reader_of_another_version_is_told_who_keeps_the_index(file: Path) -> None:
+    SqliteCatalogWriter(file).close()
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE meta SET value = '0' WHERE key = 'schema'")
+    with pytest.raises(IndexFailed, match="impetus stop"):
+        SqliteCatalogReader(file).counts(ROOT)
 
 
 def test_a_full_disk_fails_with_advice_and_keeps_what_was_committed(file: Path) -> None:

@@ -38,11 +38,18 @@ def failures() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise IndexFailed(
-            f"The index cannot be used: {error}. Free disk space or check the rights of its folder"
-        ) from error
+        raise IndexFailed(f"The index cannot be used: {error}. {_advice(error)}") from error
     except sqlite3.Error as error:
         raise IndexCorrupt(f"The index is damaged ({error}) and has to be built anew") from error
+
+
+def _advice(error: sqlite3.OperationalError) -> str:
+    code = error.sqlite_errorcode & 0xFF  # without what the extended codes add
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "Another program has locked its database; close that one, and it goes on by itself"
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        return "Free disk space or check the rights of its folder"
+    return "`impetus index --full` makes it anew"
 
 
 def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -86,9 +86,14 @@ class SqliteCatalogWriter:
             before = self._blobs_of(number, [*files, *gone])
             for part in slices(list(gone)):
                 db.execute(f"DELETE FROM files WHERE root = ? AND path IN ({marks(part)})", (number, *part))
+            # A content that was collected since the caller asked for it is not there: such a file stays to be done.
             db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, (SELECT id FROM blobs WHERE key = ?), ?)",
-                [(number, path, s.size, s.mtime_ns, s.blob, _stem(path)) for path, s in files.items()],
+                "INSERT OR REPLACE INTO files SELECT ?, ?, ?, ?, b.id, ? FROM blobs b WHERE b.key = ?",
+                [(number, path, s.size, s.mtime_ns, _stem(path), s.blob) for path, s in files.items() if s.blob],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, NULL, ?)",
+                [(number, path, s.size, s.mtime_ns, _stem(path)) for path, s in files.items() if not s.blob],
             )
             self._mark_unused(before | self._blobs_of(number, list(files)))
 

@@ -93,12 +93,20 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a catalog; create it when missing, start over when its version is another. Raises IndexFailed."""
+    """Open a catalog; create it when missing, start over when its version is another.
+
+    Raises IndexFailed, also where a reader finds the catalog of another version, and IndexCorrupt.
+    """
     try:
         connection = _open(path, read_only)
-        if read_only:
-            return connection
-        if _version(connection) != SCHEMA_VERSION:
+        version = _version(connection)
+        if read_only and version != SCHEMA_VERSION:
+            connection.close()
+            raise IndexFailed(
+                "Another version of Impetus keeps this index. Close its windows, or end it with `impetus stop`; then "
+                "this one takes over"
+            )
+        if version != SCHEMA_VERSION:
             connection.close()
             remove(path)
             connection = _open(path, read_only)
