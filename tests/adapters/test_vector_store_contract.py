@@ -1,5 +1,6 @@
 """One suite for every `VectorStore`: the fake, the segment alone, Chroma behind it in a folder and on a server."""
 
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,8 +196,11 @@ def test_a_damaged_chroma_folder_is_started_over_and_said(reopen: Open, tmp_path
         if file.is_file():
             file.write_bytes(b"not a database" * 100)
     store = reopen()
+    lost: list[str] = []
+    store.on_lost = lambda: lost.append("told")
     assert store.search(vectors(1)[0], 5) is not None
     assert "built anew" in store.problems()[0].message
+    assert lost == ["told"]
     missing = store.missing(names(60))
     assert missing, "what Chroma held has to be made again"
     store.add(names(60), vectors(60))
@@ -211,6 +215,56 @@ def test_vectors_that_chroma_lost_are_noticed(reopen: Open, tmp_path: Path) -> N
     store.close()
     shutil.rmtree(tmp_path / "chroma")
     store = reopen()
+    lost: list[str] = []
+    store.on_lost = lambda: lost.append("told")
     store.search(vectors(1)[0], 5)
     assert "lost" in store.problems()[0].message
     assert store.missing(names(60))
+    assert lost == ["told"]
+
+
+def test_a_full_disk_costs_none_of_the_vectors_that_chroma_holds(reopen: Open, tmp_path: Path) -> None:
+    store = reopen()
+    store.add(names(60), vectors(60))
+    settle(store)
+    held = store.search(vectors(1)[0], 100)
+    store.add(names(400, 60), vectors(400, 1))
+    largest = max(file.stat().st_size for file in (tmp_path / "chroma").rglob("*"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest // 4, limits[1]))  # no file may be written beyond
+    try:
+        assert not store.settle()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot be written" in store.problems()[0].message
+    assert store.missing(names(460)) == set()
+    assert {key for key, _ in held} <= {key for key, _ in store.search(vectors(1)[0], 460)}
+    settle(store)
+    assert len(store.search(vectors(1)[0], 460)) == 460
+
+
+def test_who_does_not_own_it_sees_what_the_owner_adds(reopen: Open, tmp_path: Path) -> None:
+    owner = reopen(limit=1000)
+    owner.add(names(60), vectors(60))
+    reader = ChromaStore(tmp_path, "test", DIMENSIONS, read_only=True)
+    try:
+        assert len(reader.search(vectors(1)[0], 100)) == 60
+        owner.add(names(5, 60), vectors(5, 1))
+        owner.remove(names(1))
+        assert reader.search(vectors(5, 1)[2], 1)[0][0] == names(5, 60)[2]
+        assert len(reader.search(vectors(1)[0], 100)) == 64
+    finally:
+        reader.close()
+
+
+def test_who_does_not_own_it_says_that_a_large_index_is_searched_by_words_alone(reopen: Open, tmp_path: Path) -> None:
+    owner = reopen()
+    owner.add(names(60), vectors(60))
+    reader = ChromaStore(tmp_path, "test", DIMENSIONS, read_only=True)
+    try:
+        assert reader.problems() == ()
+        settle(owner)
+        reader.search(vectors(1)[0], 5)
+        assert "words alone" in reader.problems()[0].message
+    finally:
+        reader.close()

@@ -179,6 +179,14 @@ def test_unreadable_file_is_a_problem_and_the_others_are_indexed(index: TestInde
     assert [p.subject for p in progress[-1].problems] == ["vanishes.py"]
 
 
+def test_a_single_file_that_cannot_be_read_is_a_problem_too(index: TestIndex, root: Path) -> None:
+    write(root, {"vanishes.py": RETRY})
+    indexer = index.indexer()
+    changes = indexer.changes({root / "vanishes.py"})
+    (root / "vanishes.py").unlink()
+    assert [[p.subject for p in one.problems] for one in indexer.apply(changes)] == [["vanishes.py"]]
+
+
 def test_secret_values_never_reach_the_index(index: TestIndex, root: Path) -> None:
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     write(root, {"settings.py": f'GITHUB_TOKEN = "{token}"\n', ".env": f"TOKEN={token}\n"})

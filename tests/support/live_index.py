@@ -16,9 +16,7 @@ from impetus.services.root_index import RootIndex
 from impetus.worker.index_process import IndexProcess
 
 
-def repository_in(
-    folder: Path, embedder: Embedder, neural: Embedder | None = None, worker: IndexWorker | None = None
-) -> Repository:
+def opener(folder: Path, embedder: Embedder, neural: Embedder | None = None) -> Callable[[bool], Store]:
     def open_store(fresh: bool) -> Store:
         if fresh:
             store.delete(folder)
@@ -27,7 +25,13 @@ def repository_in(
             opened.reader, opened.writer, opened.vectors, opened.problems, opened.close, opened.ownable, opened.neural
         )
 
-    return Repository(folder.name, open_store, worker)
+    return open_store
+
+
+def repository_in(
+    folder: Path, embedder: Embedder, neural: Embedder | None = None, worker: IndexWorker | None = None
+) -> Repository:
+    return Repository(folder.name, opener(folder, embedder, neural), worker)
 
 
 def index_worker(folder: Path) -> IndexProcess:

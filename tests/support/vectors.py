@@ -11,6 +11,7 @@ class MemoryVectorStore:
     def __init__(self) -> None:
         self._vectors: dict[str, Vectors] = {}
         self._empty: set[str] = set()
+        self.on_lost = lambda: None
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
         for key, vector in zip(ids, vectors, strict=True):

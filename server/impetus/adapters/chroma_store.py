@@ -27,6 +27,10 @@ from impetus.errors import IndexFailed
 SEGMENT_NUMBERS = 16_384 * 256
 #: Vectors moved in one step of housekeeping: 0.05 to 0.25 s of Chroma, which a closing engine or a removal waits for.
 _STEP = 250
+_WORDS_ALONE = (
+    "The vectors of this large index are open in another Impetus process, so it is searched by words alone here; "
+    "search in that one, or end it"
+)
 #: A server that failed is asked again after so many seconds.
 _AGAIN_S = 15.0
 
@@ -49,6 +53,7 @@ class ChromaStore:
         subject: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.on_lost: Callable[[], None] = lambda: None
         self._read_only = read_only
         self._limit = segment_limit
         self._clock = clock
@@ -70,6 +75,8 @@ class ChromaStore:
         self._segment.keep_to(self._index.key)
 
     def problems(self) -> tuple[Problem, ...]:
+        if self._read_only and self._segment.count_in_chroma():
+            return (Problem("vectors", _WORDS_ALONE),)
         return self._problems
 
     def close(self) -> None:
@@ -98,7 +105,7 @@ class ChromaStore:
         unknown = sorted(self._segment.missing(ids))
         with self._lock:
             if unknown and not self._closed and self._open():
-                self._try(lambda: self._segment.add_moved(sorted(self._index.held(unknown))))
+                self._write(lambda: self._segment.add_moved(sorted(self._index.held(unknown))))
 
     def ids(self) -> set[str]:
         return self._segment.ids()
@@ -113,7 +120,7 @@ class ChromaStore:
     def remove(self, ids: Sequence[str]) -> None:
         with self._lock:
             if not self._index.shared and self._segment.count_in_chroma() and self._open():
-                self._try(lambda: self._index.delete(ids))
+                self._write(lambda: self._index.delete(ids))
             self._segment.remove(ids)
 
     def settle(self) -> bool:
@@ -126,7 +133,7 @@ class ChromaStore:
                 return False
             ids, vectors = self._segment.oldest(_STEP)
             # Chroma first, then the mark: a crash between the two only repeats an upsert.
-            if not self._open() or not self._try(lambda: self._index.upsert(ids, vectors)):
+            if not self._open() or not self._write(lambda: self._index.upsert(ids, vectors)):
                 return False
             self._segment.moved(ids)
             return True
@@ -180,8 +187,8 @@ class ChromaStore:
             return self._index.is_open
         self._problems, self._retry_at = (), 0.0
         if lost:
-            self._segment.remove(lost)
             self._say(f"{len(lost):,} vectors were lost and are being made again")
+            self._lose(lost)
         self._segment.keep_to(self._index.key, self._index.identity)
         return True
 
@@ -205,13 +212,23 @@ class ChromaStore:
         expected = self._segment.in_chroma()
         return sorted(set(expected) - self._index.held(expected))
 
-    def _try(self, work: Callable[[], object]) -> bool:
-        """One call into Chroma; whether it went well."""
+    def _write(self, work: Callable[[], object]) -> bool:
+        """One change in Chroma; whether it went well. A full disk is no reason to give up what can be read: whether it
+        can, the next query or start finds out.
+        """
         try:
             work()
         except Exception as error:
-            self._failed(error)
+            if self._index.shared:
+                self._failed(error)
+            else:
+                self._index.close()  # Chroma's writer can hang for good after a failure; it is opened anew
+                self._say(
+                    f"The vector index cannot be written ({type(error).__name__}: {error}); what is new is kept beside "
+                    "it. Free disk space or check the rights of its folder; `impetus index --full` makes it anew"
+                )
             return False
+        self._problems = ()
         return True
 
     def _failed(self, error: Exception) -> None:
@@ -224,12 +241,19 @@ class ChromaStore:
                 "once it is back. Start it, or change index.chroma_url"
             )
             return
-        self._segment.remove(self._segment.in_chroma())
         self._say(f"The vector index could not be read and is being built anew ({reason})")
+        self._lose(self._segment.in_chroma())
         try:
             self._index.open()
         except Exception as again:
-            raise IndexFailed(f"Chroma cannot be opened in {self._index.place}: {again}") from again
+            raise IndexFailed(
+                f"Chroma cannot be opened in {self._index.place} ({again}); free disk space or check the rights of the "
+                "folder, then `impetus index --full` starts it over"
+            ) from again
+
+    def _lose(self, ids: Sequence[str]) -> None:
+        self._segment.remove(ids)
+        self.on_lost()
 
     def _say(self, message: str) -> None:
         self._problems = (Problem("vectors", message),)

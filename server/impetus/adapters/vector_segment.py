@@ -43,20 +43,30 @@ class VectorSegment:
         self._count = 0  # ids, with whatever vector
         self._matrix = np.zeros((0, dimensions), np.float32)
         self._read_only = read_only
+        self._embedder_id = embedder_id
+        self._version = -1  # of what the owner keeps, as we have read it; only where we are not the owner
         with failures():
             self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
             if read_only:
                 self._db.execute("PRAGMA query_only = 1")
-                if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone():
-                    return  # the owner keeps no vectors of this kind
+                self._follow()
             else:
                 self._db.execute("PRAGMA synchronous = OFF")  # a new file has nothing to lose yet
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.executescript(_SCHEMA)
                 self._claim(embedder_id)
-            if self._meta("embedder") == embedder_id:
                 self._load()
+
+    def _follow(self) -> None:
+        """Read what the owner has changed since we read it last."""
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return
+        self._version = version
+        kept = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone()
+        if kept and self._meta("embedder") == self._embedder_id:  # else the owner keeps no vectors of this kind
+            self._load()
 
     def _claim(self, embedder_id: str) -> None:
         """Vectors of two embedders never meet: another owner's are dropped, they can be made again."""
@@ -80,9 +90,13 @@ class VectorSegment:
         rows = self._db.execute("SELECT id, vector FROM vectors WHERE length(vector) > 0").fetchall()
         self._ids = [key for key, _ in rows]
         self._rows = {key: i for i, (key, _) in enumerate(rows)}
+        self._free = []
         flat = np.frombuffer(b"".join(vector for _, vector in rows), "<f2")
         if flat.size != len(rows) * self.dimensions:
-            raise IndexFailed("The vectors of this index have another length than the embedder's")
+            raise IndexFailed(
+                "The vectors of this index have another length than the embedder's; "
+                "`impetus index --full` makes them anew"
+            )
         self._in_chroma = self._count_in_chroma("")
         self._count = self._db.execute("SELECT count(*) FROM vectors").fetchone()[0]
         self._matrix = flat.reshape(len(rows), self.dimensions).astype(np.float32)
@@ -183,7 +197,9 @@ class VectorSegment:
             self._matrix[row] = vector
 
     def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-        with self._lock:
+        with self._stored():
+            if self._read_only:
+                self._follow()
             used = len(self._ids)
             if not self._rows or limit <= 0 or len(vector) != self.dimensions:
                 return []

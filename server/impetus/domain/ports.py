@@ -54,6 +54,9 @@ class Embedder(Protocol):
 class VectorStore(Protocol):
     """Chunk id → vector, for one vector space."""
 
+    #: Called, on any thread, when stored vectors turned out to be lost: they are missing now and have to be made again.
+    on_lost: Callable[[], None]
+
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
         """Durable when it returns; an id that is there already is left as it is."""
         ...

@@ -158,7 +158,7 @@ class Engine:
 
     async def rebuild(self, root: Path) -> None:
         index = self.index(root)
-        await index.repository.rebuild("Asked for")
+        await index.repository.rebuild()
         for other in self._indexes.values():
             if other.repository is index.repository:
                 other.note([other.root])

@@ -134,18 +134,24 @@ class Indexer:
         """Bring the index up to date; yields after each transaction. `first` names files to begin with."""
         started = time.monotonic()
         problems = list(changes.problems)
-        total, done = len(changes.dirty), 0
+        total, done, rate, told = len(changes.dirty), 0, 0.0, len(problems)
+
+        def progress() -> IndexProgress:
+            nonlocal told
+            told = len(problems)
+            return IndexProgress(self._root, "indexing", done, total, rate, failed=told, problems=tuple(problems))
+
         order = sorted(changes.dirty, key=lambda path: (path not in first, -changes.dirty[path][1]))
         for batch in self._batches(order, changes, problems):
             self._embed(batch)
             self._catalog.apply(self._root, batch.digests, batch.files, set())
             done = min(total, done + len(batch.files))
             rate = done / max(time.monotonic() - started, 1e-6)
-            yield IndexProgress(
-                self._root, "indexing", done, total, rate, failed=len(problems), problems=tuple(problems)
-            )
+            yield progress()
             if stopped():
                 return
+        if told < len(problems):  # after the last transaction, or without any
+            yield progress()
         if changes.gone:  # last, so that the content of a file that was moved is never without a place
             self._catalog.apply(self._root, [], {}, changes.gone)
 

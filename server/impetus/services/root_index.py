@@ -59,6 +59,7 @@ class RootIndex:
         for event in (self._idle, self.searchable, self.complete):
             event.set()  # nothing is noted before `start`
         self._stop = threading.Event()
+        self._heal = True  # look at everything, vectors too: at the start, and after what ended in between
         self._skipped = 0  # by rules, as the last walk counted
         self._tidy_at = 0.0  # on the loop's clock
         self._tasks: list[asyncio.Task[None]] = []
@@ -75,6 +76,7 @@ class RootIndex:
 
     def start(self) -> None:
         self.repository.emptied.append(self._refill)
+        self.repository.lost.append(self._make_again)
         self.searchable.clear()
         self.complete.clear()
         self.note([self.root])
@@ -95,8 +97,9 @@ class RootIndex:
 
     async def close(self) -> None:
         self._stop.set()
-        if self._refill in self.repository.emptied:
-            self.repository.emptied.remove(self._refill)
+        for told, hear in ((self.repository.emptied, self._refill), (self.repository.lost, self._make_again)):
+            if hear in told:
+                told.remove(hear)
         if self._again is not None:
             self._again.cancel()
         tasks = [*self._tasks, *(task for task in (self._settling, self._watching) if task is not None)]
@@ -130,16 +133,17 @@ class RootIndex:
                 self.note(paths or [self.root])
 
     async def _run(self) -> None:
-        first = True
         while True:
             paths = await self._dirty.take()
+            heal, self._heal, done = self._heal, False, False
             try:
                 await self._keep_watching()
-                if first and (await self._counts()).files:
+                owned = await self.repository.take_over()
+                if heal and (await self._counts()).files:
                     self._is_complete()  # of an earlier time
-                if await self.repository.take_over():
-                    await self._bring_up_to_date({self.root} if first else paths, heal=first)
-                    first = False
+                if owned:
+                    await self._bring_up_to_date({self.root} if heal else paths, heal=heal)
+                    done = True
                 else:
                     await self._follow()
                     self._look_again()
@@ -149,9 +153,11 @@ class RootIndex:
                 self._fail(str(error))
                 self._look_again()
             except Exception:
-                # A defect of ours must not end indexing for good; the next noted path tries again.
+                # A defect of ours must not end indexing for good.
                 log.exception("indexing %s failed", self.root)
                 self._fail("Indexing failed unexpectedly; the log has the details. `impetus index --full` starts over")
+                self._look_again()
+            self._heal = self._heal or not done
             self._is_complete()
             if not self._dirty:
                 self._idle.set()
@@ -170,6 +176,11 @@ class RootIndex:
             self._fail(str(error))
 
     def _refill(self) -> None:
+        self.note([self.root])
+
+    def _make_again(self) -> None:
+        """Vectors were lost."""
+        self._heal = True
         self.note([self.root])
 
     def _fail(self, message: str) -> None:
@@ -260,7 +271,7 @@ class RootIndex:
             if store.writer is None:
                 return
             for root in store.writer.roots():
-                if not root.exists():
+                if not _may_be_there(root):
                     store.writer.forget(root)
             store.writer.collect(days * _DAY)
             stored = store.writer.stored_chunks()
@@ -300,6 +311,14 @@ class RootIndex:
         if progress != self.progress:
             self.progress = progress
             self._on_change()
+
+
+def _may_be_there(root: Path) -> bool:
+    """False only for a folder that is gone: one that cannot be looked at now may be back."""
+    try:
+        return root.exists()
+    except OSError:
+        return True
 
 
 def _identity(root: Path) -> tuple[int, int] | None:
