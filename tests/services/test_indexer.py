@@ -179,6 +179,20 @@ def test_unreadable_file_is_a_problem_and_the_others_are_indexed(index: TestInde
     assert [p.subject for p in progress[-1].problems] == ["vanishes.py"]
 
 
+def test_open_files_are_searchable_first_then_the_latest_changed(index: TestIndex, root: Path) -> None:
+    # Larger than a first transaction.
+    body = "".join(f"def function_{i}(argument):\n    return argument * {i}\n" for i in range(900))
+    write(root, {name: body.replace("function", name[0]) for name in ("old.py", "open.py", "recent.py", "second.py")})
+    for age, name in enumerate(("recent.py", "second.py", "old.py", "open.py")):
+        os.utime(root / name, (1_000_000 - age, 1_000_000 - age))
+    indexer = index.indexer()
+    steps = indexer.apply(indexer.changes({root}), first={"open.py"})
+    seen = [set(index.content()) for _ in steps]
+    assert seen[0] == {"open.py"}
+    assert seen[1] == {"open.py", "recent.py", "second.py"}
+    assert seen[-1] == {"old.py", "open.py", "recent.py", "second.py"}
+
+
 def test_a_single_file_that_cannot_be_read_is_a_problem_too(index: TestIndex, root: Path) -> None:
     write(root, {"vanishes.py": RETRY})
     indexer = index.indexer()

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 _TESTS = {"test", "tests", "testing", "testdata", "spec", "specs", "__tests__", "__mocks__", "fixture", "fixtures"}
 _TESTS |= {"mock", "mocks", "e2e"}
-#: `test_x` is a test only in languages that name tests so; `test_functions.bash` is a library.
+#: `test_x` is a test only in languages whose runners look for that name; elsewhere it may be what tests are made with.
 _TEST = re.compile(
     r"test_.*\.(py|rb|c|cc|cpp|lua)$|conftest\.py$|.*(_test|_tests|_spec|\.test|\.spec|-test|Tests?|Spec)\.[a-z]+$"
 )

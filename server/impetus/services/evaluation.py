@@ -163,8 +163,8 @@ def score_query(
 
 
 def same_file(path: str, target: str) -> bool:
-    """Whether one path is the other or ends with all of it: labels may leave out leading folders, roots may too."""
-    return path == target or path.endswith("/" + target) or target.endswith("/" + path)
+    """Whether `path` is the target or ends with all of it: labels may leave out leading folders."""
+    return path == target or path.endswith("/" + target)
 
 
 def lies_in(passage: Passage, prefix: str, target: Target) -> bool:
