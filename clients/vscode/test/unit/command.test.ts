@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { serverCommand } from "../../src/server/command";
+import { folder as temporary } from "./folder";
 
 function folder(...programs: string[]): string {
-  const made = mkdtempSync(join(tmpdir(), "impetus-unit-"));
+  const made = temporary();
   for (const name of programs) writeFileSync(join(made, name), "#!/bin/sh\n", { mode: 0o755 });
   return made;
 }

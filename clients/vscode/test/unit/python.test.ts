@@ -2,15 +2,14 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { findPython, install } from "../../src/server/python";
+import { folder } from "./folder";
 
 delete process.env["PYTHONPATH"]; // a checkout on it would be what the new environment imports
 
-const folder = () => mkdtempSync(join(tmpdir(), "impetus-unit-"));
 const never = new AbortController().signal;
 
 function says(name: string, answer: string, code = 0): string {
