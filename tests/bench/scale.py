@@ -41,11 +41,16 @@ async def fill(home: Path, roots: Sequence[Path]) -> None:
             index = await opened.enter_async_context(live_index(home, root, embedder, repository=repository))
             await index.idle()
             print(f"{root.name}: {index.progress.files:,} files, {index.progress.chunks:,} chunks", flush=True)
-    print(f"indexed in {time.perf_counter() - started:.0f} s", flush=True)
+    print(f"indexed in {time.perf_counter() - started:.0f} s, {_lines(repository, roots):,} lines", flush=True)
     while await asyncio.to_thread(repository.store.vectors.settle):
         pass
     print(f"settled in {time.perf_counter() - started:.0f} s", flush=True)
     await repository.close()
+
+
+def _lines(repository: Repository, roots: Sequence[Path]) -> int:
+    paths = (root / path for root in roots for path in repository.store.reader.paths(root))
+    return sum(path.read_bytes().count(b"\n") for path in paths)
 
 
 async def ask(home: Path, roots: Sequence[Path], queries: Sequence[str]) -> None:

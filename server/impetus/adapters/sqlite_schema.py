@@ -110,9 +110,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.close()
             remove(path)
             connection = _open(path, read_only)
-            with connection:
-                connection.executescript(SCHEMA)
-                connection.execute("INSERT INTO meta VALUES ('schema', ?), ('chunks', '0')", (str(SCHEMA_VERSION),))
+            # In one transaction: the file is there with all that belongs to it, and each by itself would cost a write.
+            meta = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}'), ('chunks', '0');"
+            connection.executescript(f"BEGIN; {SCHEMA} {meta} COMMIT;")
         return connection
     except sqlite3.OperationalError as error:
         raise IndexFailed(f"The catalog {path} cannot be opened: {error}") from error

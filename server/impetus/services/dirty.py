@@ -2,12 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
 class DirtySet:
-    """A batch is taken after `settle` quiet seconds, or `ceiling` seconds after its first path.
+    """The first batch, which is everything, is taken at once, each further one after `settle` quiet seconds, or
+    `ceiling` seconds after its first path.
 
     After `calm` seconds without a batch only `quick` quiet seconds are waited for: that is how a saved file comes. Of a
     storm (a branch switch) the first few paths go ahead, the others settle.
@@ -34,6 +35,14 @@ class DirtySet:
     async def take(self) -> set[Path]:
         await self._noted.wait()
         clock = asyncio.get_running_loop().time
+        if self._taken > -math.inf:
+            await self._settled(clock)
+        batch, self._paths = self._paths, set()
+        self._noted.clear()
+        self._taken = clock()
+        return batch
+
+    async def _settled(self, clock: Callable[[], float]) -> None:
         settle = self._quick if clock() - self._taken > self._calm else self._settle
         deadline = clock() + self._ceiling
         while True:
@@ -42,8 +51,4 @@ class DirtySet:
                 async with asyncio.timeout(min(settle, deadline - clock())):
                     await self._noted.wait()
             except TimeoutError:
-                break
-        batch, self._paths = self._paths, set()
-        self._noted.clear()
-        self._taken = clock()
-        return batch
+                return

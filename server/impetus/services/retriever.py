@@ -292,7 +292,7 @@ class Retriever:
 
 def _wanted(chunks: int) -> int:
     """Candidates by words: a large index has more that competes (docs/performance.md, Retrieval quality)."""
-    return min(60 + chunks // 16, 150 + chunks // 500, _MOST_CANDIDATES)
+    return min(40 + chunks // 16, 150 + chunks // 500, _MOST_CANDIDATES)
 
 
 def _sharing_words(asked: Around, repository: Repository, roots: Sequence[Path]) -> list[Found]:
