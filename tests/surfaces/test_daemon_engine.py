@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.engine_home import EngineHome, engine_home
+from tests.support.engine_home import EngineHome, engine_home, indexed
 from tests.support.http import MemoryKeyStore
 from tests.support.lsp_client import PATIENCE_S, LspError
 from tests.support.tiny_model import make_model
@@ -118,6 +118,33 @@ async def test_http_draws_on_the_folders_of_the_editors(home: EngineHome) -> Non
         async with httpx.AsyncClient(base_url=url, headers=headers) as http:
             answer = (await http.post("/v1/chat/completions", json=body)).json()
         assert "retry.py" in answer["choices"][0]["message"]["content"]
+
+
+async def test_the_index_settings_of_an_editor_hold_beside_the_http_port(home: EngineHome) -> None:
+    home.write("generated.py", "def retry_with_backoff_generated(): pass\n")
+    async with engine(home, serves=False), home.connection() as client:
+        await home.begin(client, initializationOptions={"index": {"exclude": ["generated.py"], "watch": False}})
+        while '"url": "http' not in await ask(home, "state"):
+            await client.barrier()
+        found = await client.request("impetus/search", {"query": "retry_with_backoff"})
+        assert {hit["path"] for hit in found["hits"]} == {"retry.py"}
+        changed = {"settings": {"index": {"exclude": ["retry.py"], "watch": False}}}
+        client.notify("workspace/didChangeConfiguration", changed)
+        async with asyncio.timeout(PATIENCE_S):
+            while {hit["path"] for hit in found["hits"]} != {"generated.py"}:
+                found = await client.request("impetus/search", {"query": "retry_with_backoff"})
+        assert (await client.request("impetus/status"))["problems"] == []
+
+
+async def test_a_folder_that_cannot_be_opened_harms_nobody_else(home: EngineHome) -> None:
+    async with engine(home) as running, home.connection() as client:
+        await asyncio.wait_for(running.url, PATIENCE_S)
+        folders = [{"uri": path.as_uri(), "name": path.name} for path in (home.project / ("x" * 300), home.project)]
+        await client.initialize(workspaceFolders=folders, initializationOptions={"index": {"watch": False}})
+        await client.notification("impetus/statusChanged", lambda status: indexed(status, home.project))
+        (problem,) = (await client.request("impetus/status"))["problems"]
+        assert "cannot be opened: File name too long" in problem["message"]
+        assert not running.task.done()
 
 
 async def test_models_are_loaded_and_unloaded_from_outside(home: EngineHome, tmp_path: Path) -> None:

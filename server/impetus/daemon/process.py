@@ -24,7 +24,7 @@ from impetus.daemon.sessions import Sessions
 from impetus.daemon.shared import OneEngine
 from impetus.daemon.tidy import Tidy
 from impetus.errors import ImpetusError
-from impetus.lsp.host import EngineFactory, session_of
+from impetus.lsp.host import EngineFactory, session_over_all
 
 if TYPE_CHECKING:
     from impetus.services.keys import Keys
@@ -125,12 +125,10 @@ class EngineProcess:
         if not insists:
             await self._engine.made.wait()
         engine = await self._engine.get()
-        session = session_of(engine, engine.settings)
+        session = session_over_all(engine)
         for root in self._options.roots:
             await session.open_root(root)
         self._http = http = HttpPort(engine, session, self._options.open_keys, insists=insists)
-        engine.subscribe(lambda _status: self._sessions_changed())
-        self._sessions_changed()
         serving = self._spawn(http.run())
         if self._options.serving is not None:
             await asyncio.wait([serving, asyncio.ensure_future(http.opened.wait())], return_when="FIRST_COMPLETED")
@@ -143,8 +141,6 @@ class EngineProcess:
         self._sessions_changed()
 
     def _sessions_changed(self) -> None:
-        if self._http is not None and not self._reason:
-            self._spawn(self._http.follow(self._sessions.roots))
         if self._retired and not len(self._sessions):
             self.stop("a newer version of Impetus took its place")
 

@@ -5,7 +5,6 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impetus.lsp.client import Client
@@ -44,10 +43,6 @@ class Sessions:
 
     def all(self) -> tuple[Attached, ...]:
         return tuple(self._attached.values())
-
-    @property
-    def roots(self) -> frozenset[Path]:
-        return frozenset(root for each in self.all() for root in each.client.roots)
 
     def next_number(self) -> int:
         return next(self._numbers)

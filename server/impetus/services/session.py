@@ -43,8 +43,12 @@ from impetus.services.workspace import OpenDocuments, View
 class Session:
     """`settings` are this client's: its models, answers, completions and searches. By default those of the engine."""
 
-    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
+    def __init__(self, engine: Engine, settings: Settings | None = None, *, sees_all: bool = False) -> None:
+        """With `sees_all` it is answered from the folders of all clients; those of others are theirs to set up and to
+        keep open.
+        """
         self.engine = engine
+        self._sees_all = sees_all
         self.documents = OpenDocuments()
         self._id = uuid4().hex  # tells what became of its completions from those of others
         self._roots: list[Path] = []
@@ -56,7 +60,7 @@ class Session:
         self._completer.close()
         self._apply(settings)
         if reopened:
-            for root in self.roots:
+            for root in tuple(self._roots):
                 await self.close_root(root)
                 await self.open_root(root)
 
@@ -70,7 +74,7 @@ class Session:
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        return tuple(self._roots)
+        return tuple(dict.fromkeys((*self._roots, *(self.engine.roots if self._sees_all else ()))))
 
     @property
     def view(self) -> View:
@@ -225,7 +229,7 @@ class Session:
                 f"{root} is indexed with the index.* settings of the client that opened it first; yours take effect "
                 "once the others have closed it",
             )
-            for root in self.roots
+            for root in self._roots
             if self.engine.index_settings(root) not in (None, self.settings.index)
         ]
         return self.engine.status(self.roots, self.models, problems)
@@ -233,5 +237,5 @@ class Session:
     async def close(self) -> None:
         self._completer.close()
         self.engine.feedback.forget(self._id)
-        for root in self.roots:
+        for root in tuple(self._roots):
             await self.close_root(root)
