@@ -6,7 +6,7 @@ may be an engine of an older version that is about to leave.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from impetus.errors import BadRequest
@@ -72,6 +72,11 @@ class HttpPort:
     def requests(self) -> int:
         """How many have come; whoever sees it grow knows that the port is used."""
         return self._server.requests if self._server is not None else 0
+
+    @property
+    def answers(self) -> "Collection[asyncio.Task[None]]":
+        """Those under way."""
+        return self._server.answers if self._server is not None else ()
 
     @property
     def busy(self) -> bool:

@@ -23,7 +23,7 @@ from impetus.daemon.server import SocketServer
 from impetus.daemon.sessions import Sessions
 from impetus.daemon.shared import OneEngine
 from impetus.daemon.tidy import Tidy
-from impetus.errors import ImpetusError
+from impetus.errors import EngineStopped, ImpetusError
 from impetus.lsp.host import EngineFactory, session_over_all
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: A new engine waits so long for one that is closing its files.
 HANDOVER_S: Final = 20.0
+
+_RETIRED: Final = "a newer version of Impetus took its place"
 
 _AT_WORK: Final = frozenset({"scanning", "indexing", "storing"})
 
@@ -80,10 +82,10 @@ class EngineProcess:
         self._folder = folder
         self._options = options
         self._engine = OneEngine(options.load, options.overrides)
-        self._sessions = Sessions(self._engine.get, self._window_came_or_went)
+        self._tidy = Tidy()
+        self._sessions = Sessions(self._engine.get, self._tidy.after_window)
         self._server = SocketServer(self._sessions, self._state, self._model, self.stop, self._retire)
         self._http: HttpPort | None = None
-        self._tidy = Tidy()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._watchdog = threading.Timer(_END_S, os._exit, (1,))
@@ -136,14 +138,6 @@ class EngineProcess:
                 self._options.serving(http.url)
         await serving
 
-    def _window_came_or_went(self) -> None:
-        self._tidy.after_window()
-        self._sessions_changed()
-
-    def _sessions_changed(self) -> None:
-        if self._retired and not len(self._sessions):
-            self.stop("a newer version of Impetus took its place")
-
     async def _tidy_after_work(self) -> None:
         await self._engine.made.wait()
         (await self._engine.get()).subscribe(lambda _status: self._tidy.after_work())
@@ -155,8 +149,17 @@ class EngineProcess:
         self._ending.set()
 
     def _retire(self) -> None:
-        self._retired = True
-        self._sessions_changed()
+        if not self._retired:
+            self._retired = True
+            self._spawn(self._leave_when_free())
+
+    async def _leave_when_free(self) -> None:
+        """Once no editor is connected and no answer over HTTP is under way."""
+        while under_way := [*self._sessions.tasks, *(self._http.answers if self._http is not None else ())]:
+            await asyncio.wait(under_way)
+        if self._options.serving is not None:  # whoever runs it as a service starts it again, now as the newer version
+            self._failure = self._failure or EngineStopped(f"{_RETIRED[0].upper()}{_RETIRED[1:]}; start it again")
+        self.stop(_RETIRED)
 
     async def _leave_when_idle(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -187,7 +190,6 @@ class EngineProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(closing, *self._tasks, return_exceptions=True)
-        self._server.gone.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ class Sessions:
     def __init__(self, engine: "Callable[[], Awaitable[Engine]]", changed: Callable[[], None]) -> None:
         self._engine = engine
         self._changed = changed
-        self._numbers = itertools.count(1)
+        # A shim that asks the next engine how its session ended must not be told of a stranger's.
+        self._numbers = itertools.count(secrets.randbits(48))
         self._attached: dict[int, Attached] = {}
         self._endings: dict[int, str] = {}
 
@@ -43,6 +45,11 @@ class Sessions:
 
     def all(self) -> tuple[Attached, ...]:
         return tuple(self._attached.values())
+
+    @property
+    def tasks(self) -> "list[asyncio.Task[None]]":
+        """Each ends with its session."""
+        return [each.task for each in self.all()]
 
     def next_number(self) -> int:
         return next(self._numbers)
