@@ -3,6 +3,7 @@
 from impetus.cli import exits
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
+from impetus.daemon import address
 from impetus.daemon.units import unit
 from impetus.errors import BadRequest, NotFound
 
@@ -12,6 +13,7 @@ def install(_runtime: Runtime, out: Output) -> int:
     try:
         service.path.parent.mkdir(parents=True, exist_ok=True)
         service.path.write_text(service.text, "utf-8")
+        address.made_log_path()  # launchd makes no folders
     except OSError as error:
         raise BadRequest(f"{service.path} cannot be written: {error.strerror}") from error
     if out.json:
