@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from impetus import __version__, config
-from impetus.daemon import address, allocator, control, state
+from impetus.daemon import address, allocator, control, descriptors, state
 from impetus.daemon.http import HttpPort
 from impetus.daemon.idle import Idle
 from impetus.daemon.lock import EngineLock
@@ -69,6 +69,7 @@ def run(options: Options, *, patience_s: float = 0.0) -> str:
     lock = EngineLock(address.engine_lock(folder, __version__), patience_s)
     sys.setswitchinterval(_SWITCH_S)
     allocator.few_arenas()
+    descriptors.raise_limit()
     process = EngineProcess(folder, options)
     try:
         return asyncio.run(process.live())
