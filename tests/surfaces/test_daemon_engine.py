@@ -164,6 +164,19 @@ async def test_a_folder_that_cannot_be_opened_harms_nobody_else(home: EngineHome
         assert not running.task.done()
 
 
+async def test_a_folder_that_could_not_be_opened_is_tried_again(home: EngineHome) -> None:
+    """After a few seconds, as one whose index found no room on a full disk."""
+    home.path.mkdir()
+    (home.path / "index").write_text("in the way")
+    async with engine(home, serves=False), home.connection() as client:
+        await client.initialize(workspaceFolders=[{"uri": home.project.as_uri(), "name": "project"}])
+        status = await client.notification("impetus/statusChanged", lambda status: status["health"] == "error")
+        assert "is not indexed: The index folder" in status["message"]
+        (home.path / "index").unlink()
+        status = await client.notification("impetus/statusChanged", lambda status: indexed(status, home.project))
+        assert (status["health"], status["problems"]) == ("ok", [])
+
+
 async def test_models_are_loaded_and_unloaded_from_outside(home: EngineHome, tmp_path: Path) -> None:
     home.path.mkdir(parents=True, exist_ok=True)
     (home.path / "settings.toml").write_text(f'[completion]\nmodel = "{make_model(tmp_path / "tiny")}"\n')
