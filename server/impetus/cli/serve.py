@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from impetus import config
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.lsp import load_engine
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
@@ -17,6 +17,7 @@ _PATIENCE_S: Final = 1.0
 
 
 def serve(runtime: Runtime, out: Output, roots: Sequence[Path], port: int | None) -> int:
+    shared.need()
     from impetus.daemon.log import log_to_stderr
     from impetus.daemon.process import Options, run
 
