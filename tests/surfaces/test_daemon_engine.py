@@ -177,6 +177,22 @@ async def test_a_folder_that_could_not_be_opened_is_tried_again(home: EngineHome
         assert (status["health"], status["problems"]) == ("ok", [])
 
 
+async def test_a_folder_that_new_settings_could_not_open_again_is_not_forgotten(home: EngineHome) -> None:
+    async with engine(home, serves=False), home.connection() as client:
+        await home.begin(client, initializationOptions={"index": {"watch": False}})
+        (home.path / "index").rename(home.path / "aside")
+        (home.path / "index").write_text("in the way")
+        changed = {"settings": {"index": {"exclude": ["nothing"]}}}
+        client.notify("workspace/didChangeConfiguration", changed)
+        status = await client.notification("impetus/statusChanged", lambda status: status["health"] == "error")
+        assert "is not indexed: The index folder" in status["message"]
+        (home.path / "index").unlink()
+        (home.path / "aside").rename(home.path / "index")
+        client.notifications.clear()
+        status = await client.notification("impetus/statusChanged", lambda status: indexed(status, home.project))
+        assert (status["health"], status["problems"]) == ("ok", [])
+
+
 async def test_models_are_loaded_and_unloaded_from_outside(home: EngineHome, tmp_path: Path) -> None:
     home.path.mkdir(parents=True, exist_ok=True)
     (home.path / "settings.toml").write_text(f'[completion]\nmodel = "{make_model(tmp_path / "tiny")}"\n')

@@ -4,6 +4,7 @@ The engine comes up in the background, so that `initialize` is answered first; r
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
@@ -22,6 +23,7 @@ from impetus.lsp.rpc import SessionProtocol
 from impetus.services.workspace import OpenDocuments
 
 if TYPE_CHECKING:
+    from impetus.config import Settings
     from impetus.services.engine import Engine
     from impetus.services.session import Session
 
@@ -93,22 +95,29 @@ class Client:
             if first is not None:
                 await first
             engine, settings, self._problems = await self._host.engine(self.settings)
-            if self._session is not None and engine is self._engine:
-                await self._session.configure(settings)
-                return self._session
-            self._unsubscribe()
-            if self._session is not None:
-                await self._session.close()
-            session = self._host.session(engine, settings)
-            for document in self.documents.snapshot().values():
-                session.documents.set(document)
-            self.documents = session.documents
-            self._engine, self._session = engine, session
-            self._unsubscribe = engine.subscribe(lambda _status: self.on_change())
+            session = self._session
+            if session is not None and engine is self._engine:
+                with contextlib.suppress(ImpetusError):  # told below, for each folder
+                    await session.configure(settings)
+            else:
+                session = await self._new_session(engine, settings)
             self._unopened.clear()
             for root in self.roots:
-                await self._open_root(session, root)
+                if root not in session.roots:
+                    await self._open_root(session, root)
             return session
+
+    async def _new_session(self, engine: "Engine", settings: "Settings") -> "Session":
+        self._unsubscribe()
+        if self._session is not None:
+            await self._session.close()
+        session = self._host.session(engine, settings)
+        for document in self.documents.snapshot().values():
+            session.documents.set(document)
+        self.documents = session.documents
+        self._engine, self._session = engine, session
+        self._unsubscribe = engine.subscribe(lambda _status: self.on_change())
+        return session
 
     def _connected(self, task: "asyncio.Task[Session]") -> None:
         error = None if task.cancelled() else task.exception()

@@ -30,7 +30,7 @@ from impetus.domain.types import (
     Step,
     SymbolHit,
 )
-from impetus.errors import ModelError
+from impetus.errors import ImpetusError, ModelError
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
 from impetus.services.engine import Engine
@@ -55,14 +55,23 @@ class Session:
         self._apply(settings or engine.settings)
 
     async def configure(self, settings: Settings) -> None:
-        """Go on with other settings; what is under way ends with the old ones."""
+        """Go on with other settings; what is under way ends with the old ones.
+
+        Raises ImpetusError when a folder cannot be opened with them; the others are open.
+        """
         reopened = settings.index != self.settings.index
         self._completer.close()
         self._apply(settings)
         if reopened:
+            failures: list[ImpetusError] = []
             for root in tuple(self._roots):
                 await self.close_root(root)
-                await self.open_root(root)
+                try:
+                    await self.open_root(root)
+                except ImpetusError as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
 
     def _apply(self, settings: Settings) -> None:
         self.settings = settings
