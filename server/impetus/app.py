@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from impetus import config
+from impetus import __version__, config
 from impetus.adapters import lora, machine, mlx_loader, store
 from impetus.adapters.chroma_index import ChromaServer
 from impetus.adapters.disk import Disk
@@ -129,7 +129,7 @@ def _repository(
         )
 
     # -P: modules of the folder that we were started in must not stand in for ours.
-    command = (sys.executable, "-P", "-W", _QUIET, "-m", "impetus.app_indexer")
+    command = (sys.executable, "-P", "-W", _QUIET, "-m", "impetus.app_indexer", __version__)
     return Repository(folder.name, open_store, IndexProcess(command, folder) if _INDEX_WORKER else None)
 
 
@@ -166,9 +166,9 @@ class _Grammars:
 
 def _worker(settings: Settings) -> ModelWorker:
     # -P: modules of the folder that we were started in must not stand in for ours.
-    models = settings.models
-    command = (sys.executable, "-P", "-m", "impetus.app_worker", str(models.memory_mb), str(models.cache_bits))
-    return Supervisor(command, idle_s=models.idle_s)
+    limits = (str(settings.models.memory_mb), str(settings.models.cache_bits))
+    command = (sys.executable, "-P", "-m", "impetus.app_worker", __version__, *limits)
+    return Supervisor(command, idle_s=settings.models.idle_s)
 
 
 def _models(worker: ModelWorker, background: Background, home: Path) -> Models:

@@ -1,7 +1,7 @@
-"""The composition root of the index worker, a child of the engine: `python -m impetus.app_indexer --fd N`.
+"""The composition root of the index worker, a child of the engine: `python -m impetus.app_indexer VERSION --fd N`.
 
-It reads, cuts and stores what a large scan finds, so that the engine goes on answering; vectors are handed to the
-engine, which searches them. Nobody types this command; the engine does.
+VERSION is the engine's. It reads, cuts and stores what a large scan finds, so that the engine goes on answering;
+vectors are handed to the engine, which searches them. Nobody types this command; the engine does.
 """
 
 import logging
@@ -30,10 +30,21 @@ _BATCH_BYTES = 1_000_000
 def main() -> None:
     from impetus.adapters.static_embedder import StaticEmbedder
     from impetus.worker.index_child import run
+    from impetus.worker.versions import outdated
 
+    version, _, fd = sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if message := outdated(version):
+        run(int(fd), lambda _update, _vectors: refused(message), idle_s=_IDLE_S)
+        return
     embedder = StaticEmbedder()
-    run(int(sys.argv[-1]), lambda update, vectors: apply(update, vectors, embedder), idle_s=_IDLE_S)
+    run(int(fd), lambda update, vectors: apply(update, vectors, embedder), idle_s=_IDLE_S)
+
+
+def refused(message: str) -> "Iterator[IndexProgress]":
+    from impetus.errors import IndexFailed
+
+    raise IndexFailed(message)
 
 
 def apply(

@@ -1,12 +1,14 @@
-"""The composition root of the model worker, a child of the engine: `python -m impetus.app_worker MB BITS --fd N`.
+"""The composition root of the model worker, a child of the engine.
 
-MB is the setting `models.memory_mb`, BITS is `models.cache_bits`. Nobody types this command; the engine does.
+`python -m impetus.app_worker VERSION MB BITS --fd N`: VERSION is the engine's, MB is the setting `models.memory_mb`,
+BITS is `models.cache_bits`. Nobody types this command; the engine does.
 """
 
 import logging
 import sys
 from functools import cache, partial
 from pathlib import Path
+from typing import NoReturn
 
 from impetus.adapters import lora, mlx_encoder
 from impetus.adapters.local_embedder import LocalEmbedder
@@ -16,13 +18,23 @@ from impetus.errors import ModelError
 from impetus.worker import memory
 from impetus.worker.main import run
 from impetus.worker.residency import Machine
+from impetus.worker.versions import outdated
 
 
 def main() -> None:
-    megabytes, bits, _, fd = sys.argv[1:]
+    version, *numbers, _, fd = sys.argv[1:]
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if message := outdated(version):
+        refuse = partial(_refuse, message)
+        run(int(fd), refuse, refuse, Machine(memory.available, lambda _folder: 0, memory.limit(0)))
+        return
+    megabytes, bits = numbers
     machine = Machine(memory.available, _needed, memory.limit(int(megabytes)))
     run(int(fd), partial(load_model, cache_bits=int(bits)), _embedder, machine, clear_streams)
+
+
+def _refuse(message: str, _name: object) -> NoReturn:
+    raise ModelError(message)
 
 
 def _needed(folder: Path) -> int:

@@ -52,7 +52,8 @@ async def test_a_root_that_is_gone_is_a_problem_and_the_others_are_watched(tmp_p
         seen: set[Path] = set()
         while tmp_path / "a.py" not in seen:
             seen |= await anext(batches)
-    assert [problem.subject for problem in watcher.problems()] == [str(tmp_path / "gone")]
+        assert [problem.subject for problem in watcher.problems()] == [str(tmp_path / "gone")]
+    assert watcher.problems() == ()
 
 
 async def test_without_any_root_it_ends(tmp_path: Path) -> None:
@@ -76,6 +77,26 @@ async def test_without_notifications_it_polls_and_names_the_limit(tmp_path: Path
         assert await anext(batches) == {tmp_path / "a.py"}
         [problem] = watcher.problems()
         assert "fs.inotify.max_user_watches" in problem.message
+
+
+async def test_what_is_wrong_with_one_folder_is_said_until_it_is_left_whatever_is_opened_meanwhile(
+    tmp_path: Path,
+) -> None:
+    def refusing_the_first(*paths: Path, **options: Any) -> Generator[set[tuple[watchfiles.Change, str]], None, None]:
+        return refusing(*paths, **options) if paths == (tmp_path / "first",) else watchfiles.watch(*paths, **options)
+
+    watcher = WatchfilesWatcher(watch=refusing_the_first)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    async with asyncio.timeout(PATIENCE_S):
+        async with watch(watcher, tmp_path / "first") as first:
+            assert await anext(first) == set()
+            async with watch(watcher, tmp_path / "second") as second:
+                assert await anext(second) == set()
+                [problem] = watcher.problems()
+                assert problem.subject == "watching"
+            assert watcher.problems() == (problem,)
+        assert watcher.problems() == ()
 
 
 def closed(*paths: Path, **options: Any) -> Generator[set[tuple[watchfiles.Change, str]], None, None]:

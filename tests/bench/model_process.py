@@ -22,11 +22,12 @@ import psutil
 from tests.support.worker import supervisor
 
 import impetus
+from impetus import __version__
 from impetus.domain.types import Piece, Priority, Sampling, Step, TextPrompt
 from impetus.worker.supervisor import Supervisor
 
 MODEL = Path(impetus.__file__).parent / "data" / "models" / "impetus-fim-43m"
-COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", "0", "0")
+COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", __version__, "0", "0")
 PROMPT = TextPrompt("def add(first, second):\n    return first + second\n\n\n" * 8)
 
 

@@ -1,6 +1,7 @@
 """The engine's folders, and what its status says of the embedders."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,42 @@ async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_pat
         await engine.index(root).idle()
         assert engine.status().indexes[0].phase == "ready"
     finally:
+        await engine.close()
+
+
+async def test_a_folder_that_cannot_be_looked_into_is_refused_in_words(tmp_path: Path) -> None:
+    engine = await create_engine(resolve({"index": {"watch": False}})[0], home=tmp_path / "home")
+    try:
+        with pytest.raises(NotFound, match="cannot be opened: File name too long"):
+            await engine.open_root(tmp_path / ("x" * 300), engine.settings.index, set)
+    finally:
+        await engine.close()
+
+
+async def test_a_folder_opened_again_waits_for_its_closing_and_others_do_not(tmp_path: Path) -> None:
+    """`Reload window` does so: the files of an index are let go of before they are opened anew."""
+    root, other = tmp_path / "project", tmp_path / "other"
+    for folder in (root, other):
+        folder.mkdir()
+    engine = await create_engine(resolve({"index": {"watch": False}})[0], home=tmp_path / "home")
+    before, after, beside = Session(engine), Session(engine), Session(engine)
+    let_go = threading.Event()
+    try:
+        await before.open_root(root)
+        await before.indexed()
+        busy = asyncio.create_task(engine.index(root).repository.run(let_go.wait))
+        closing = asyncio.create_task(before.close())
+        for _ in range(100):  # turns of the loop, until only the files are left to be closed
+            await asyncio.sleep(0)
+        opening = asyncio.create_task(after.open_root(root))
+        await beside.open_root(other)
+        await beside.indexed()
+        let_go.set()
+        await asyncio.gather(busy, closing, opening)
+        await after.indexed()
+        assert [index.phase for index in after.status().indexes] == ["ready"]
+    finally:
+        let_go.set()
         await engine.close()
 
 

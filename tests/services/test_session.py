@@ -153,6 +153,38 @@ async def test_an_index_keeps_the_settings_of_its_first_client_and_the_other_is_
     await second.close()
 
 
+async def test_a_client_over_all_folders_keeps_none_of_others_open_and_sets_none_up(engine: Engine, root: Path) -> None:
+    """The HTTP port is one."""
+    (root / "a.py").write_text("def parse_header(): pass\n")
+    (root / "b.py").write_text("def parse_header_again(): pass\n")
+    over_all, editor = Session(engine, sees_all=True), Session(engine, settings(index={"exclude": ["b.py"]}))
+    await editor.open_root(root)
+    editor.documents.set(Document(str(root / "a.py"), "", 1, "python"))
+    assert await found(over_all, "parse_header") == ["a.py"]
+    assert engine.index(root).open_first() == {"a.py"}
+    assert (over_all.status().problems, editor.status().problems) == ((), ())
+    assert [index.root for index in over_all.status().indexes] == [root]
+    await editor.configure(settings(index={"exclude": ["a.py"]}))
+    assert await found(over_all, "parse_header") == ["b.py"]
+    await over_all.configure(settings())
+    assert await found(over_all, "parse_header") == ["b.py"]
+    await editor.close()
+    assert over_all.roots == ()
+    await over_all.close()
+
+
+async def test_a_client_over_all_folders_keeps_those_of_its_own(engine: Engine, root: Path) -> None:
+    (root / "a.py").write_text("def parse_header(): pass\n")
+    over_all, editor = Session(engine, sees_all=True), Session(engine)
+    for session in (over_all, editor):
+        await session.open_root(root)
+    await editor.close()
+    assert over_all.roots == (root,)
+    assert await found(over_all, "parse_header") == ["a.py"]
+    await over_all.close()
+    assert engine.roots == ()
+
+
 async def test_a_file_is_read_within_the_limit_of_its_index(tmp_path: Path, root: Path) -> None:
     """Not of the engine's own settings."""
     engine = await create_engine(settings(index={"max_file_size": 1_000}), home=tmp_path / "home")

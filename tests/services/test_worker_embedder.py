@@ -10,6 +10,7 @@ import pytest
 from tests.support.fakes import FakeEmbedder, FakeWorker
 from tests.support.tiny_encoder import write_encoder
 
+from impetus import __version__
 from impetus.adapters.local_embedder import LocalEmbedder
 from impetus.adapters.verdict_file import VerdictFile
 from impetus.domain.hardware import Hardware
@@ -27,7 +28,7 @@ def over(worker: ModelWorker, local: LocalEmbedder, folder: Path) -> WorkerEmbed
 
 @pytest.fixture
 async def worker() -> AsyncIterator[Supervisor]:
-    made = Supervisor((sys.executable, "-P", "-m", "impetus.app_worker", "0", "0"))
+    made = Supervisor((sys.executable, "-P", "-m", "impetus.app_worker", __version__, "0", "0"))
     yield made
     await made.close()
 

@@ -21,6 +21,14 @@ from tests.support.lsp_process import ServerProcess, environment, running
 SHIM = (sys.executable, "-m", "impetus", "lsp")
 
 
+class DirectClient(LspClient):
+    """Without a shim. `number` is what the engine calls its session."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: str) -> None:
+        super().__init__(reader, writer)
+        self.number = number
+
+
 class EngineHome:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "h"
@@ -57,7 +65,7 @@ class EngineHome:
             await client.notification("impetus/statusChanged", lambda status: indexed(status, self.project))
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[LspClient]:
+    async def connection(self) -> AsyncIterator[DirectClient]:
         """A client of the engine without a shim between; the engine has to run already."""
         client = await self.connect()
         try:
@@ -65,11 +73,12 @@ class EngineHome:
         finally:
             await client.hang_up()
 
-    async def connect(self, version: str = __version__, path: str | None = None) -> LspClient:
+    async def connect(self, version: str = __version__, path: str | None = None) -> DirectClient:
         reader, writer = await asyncio.open_unix_connection(path or self.socket)
         writer.write(f"impetus {version} lsp {os.getpid()} 0\n".encode())
-        assert (await reader.readline()).split()[2] == b"ok"
-        return LspClient(reader, writer)
+        _name, _version, verdict, number = (await reader.readline()).decode().split()
+        assert verdict == "ok"
+        return DirectClient(reader, writer, number)
 
     def engines(self) -> list[control.Running]:
         return control.running(self.run) if Path(self.run).exists() else []
@@ -77,7 +86,6 @@ class EngineHome:
     @property
     def pid(self) -> int:
         (engine,) = self.engines()
-        assert engine.pid is not None
         return engine.pid
 
     async def state(self) -> Mapping[str, Any]:
@@ -100,8 +108,7 @@ class EngineHome:
 
     def kill_all(self) -> None:
         for engine in self.engines():
-            if engine.pid is not None:
-                os.kill(engine.pid, signal.SIGKILL)
+            os.kill(engine.pid, signal.SIGKILL)
 
     def parent(self) -> int:
         shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(self.pid)], capture_output=True, check=True)
@@ -115,6 +122,15 @@ class EngineHome:
         """A file where the socket belongs."""
         Path(self.run).mkdir(parents=True, mode=0o700)
         Path(self.socket).write_bytes(content)
+
+    def take_its_socket(self) -> None:
+        Path(self.socket).unlink()
+
+    def take_its_last_words(self) -> None:
+        """From now on the engine cannot write down why it ends."""
+        file = Path(self.run, f"engine-{__version__}.end")
+        file.unlink()
+        file.mkdir()
 
     def open_files(self) -> int:
         """Of the engine; 0 where nobody tells."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from impetus import __version__
 from impetus.adapters import store
 from impetus.adapters.disk import Disk
 from impetus.adapters.parse_pool import ParsePool
@@ -36,7 +37,7 @@ def repository_in(
 
 def index_worker(folder: Path) -> IndexProcess:
     """The engine's own, for the index in `folder`; it embeds with the static embedder."""
-    return IndexProcess((sys.executable, "-m", "impetus.app_indexer"), folder)
+    return IndexProcess((sys.executable, "-m", "impetus.app_indexer", __version__), folder)
 
 
 @asynccontextmanager

@@ -4,16 +4,19 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.support.engine_home import SHIM, EngineHome, engine_home
 from tests.support.lsp_client import PATIENCE_S, LspError
 from tests.support.lsp_process import ServerProcess, running
+from tests.support.upstream import Upstream
 
 from impetus import __version__
-from impetus.daemon import address
+from impetus.daemon import address, control
 from impetus.daemon.greeting import Refused, Silent, call
 
 
@@ -37,6 +40,30 @@ async def impetus(home: EngineHome, *arguments: str) -> tuple[int, str, str]:
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def serving(home: EngineHome) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """`impetus serve` in the foreground; its URL."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *SHIM[:-1], "serve", "--port", "0", "-w", str(home.project), "--json",
+        env=home.environment(), stdout=pipe, stderr=pipe,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE_S))["url"], process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.communicate(), PATIENCE_S)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    made = Upstream()
+    yield made
+    made.close()
 
 
 async def test_shims_that_start_at_once_start_one_engine(home: EngineHome) -> None:
@@ -118,6 +145,51 @@ async def test_status_and_stop_from_the_command_line(home: EngineHome) -> None:
     assert "none runs" in (await impetus(home, "status", "-w", str(home.project)))[1]
 
 
+async def test_an_engine_whose_socket_was_deleted_is_shown_and_stopped(home: EngineHome) -> None:
+    async with home.editor(opens=False) as client:
+        pid = home.pid
+        home.take_its_socket()
+        shown = (await impetus(home, "status", "-w", str(home.project)))[1]
+        assert f"process {pid} cannot be reached: its socket was deleted" in shown
+        code, text, _ = await impetus(home, "stop")
+        assert (code, text) == (0, f"Stopped the engine of Impetus {__version__} (process {pid})\n")
+        assert await client.exit_code() == 3
+        assert "told to by SIGTERM" in await client.log()
+    async with home.editor(opens=False) as client:
+        await client.request("impetus/status")
+
+
+async def test_an_engine_that_was_stopped_has_let_go_of_its_lock(home: EngineHome) -> None:
+    """So that `impetus stop && impetus serve` works."""
+    async with home.editor():
+        (engine,) = home.engines()
+        assert await asyncio.to_thread(control.stop, engine, PATIENCE_S)
+        assert home.engines() == []
+
+
+async def test_an_answer_over_http_ends_with_the_reason(home: EngineHome, upstream: Upstream) -> None:
+    upstream.hold()
+    home.path.mkdir(parents=True)
+    (home.path / "settings.toml").write_text(
+        f'[chat]\nbase_url = "{upstream.url}"\nmodel = "scripted"\n[http]\nrequire_key = false\n'
+    )
+    body = {"model": "impetus-plain", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+    async with (
+        serving(home) as (url, process),
+        httpx.AsyncClient(base_url=url) as http,
+        http.stream("POST", "/chat/completions", json=body) as answer,
+    ):
+        lines = answer.aiter_lines()
+        while "content" not in await anext(lines):
+            pass
+        process.terminate()
+        rest = [line.removeprefix("data: ") async for line in lines if line]
+        told = next(json.loads(line) for line in rest if "error" in line)
+        assert told["error"]["code"] == "SHUTTING_DOWN"
+        assert "shutting down" in told["error"]["message"]
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+
+
 async def test_an_answer_under_way_ends_with_the_reason(home: EngineHome) -> None:
     """The chat model is a server of ours that takes the question and never answers."""
     asked = asyncio.Event()
@@ -170,6 +242,16 @@ async def test_an_engine_that_cannot_start_says_why(home: EngineHome, tmp_path: 
         said = await client.log()
     assert "the engine could not be started" in said
     assert "a broken installation" in said
+
+
+async def test_a_shim_without_a_log_says_why(home: EngineHome) -> None:
+    home.path.mkdir()
+    (home.path / "logs").write_text("not a folder")
+    async with running(home.path, SHIM) as client:
+        assert await client.exit_code() == 3
+        said = await client.log()
+    assert said.startswith(f"impetus: no engine can be reached or started under {home.path}: ")
+    assert f"File exists: '{home.path / 'logs'}'" in said
 
 
 def test_a_home_with_a_long_path_gets_a_short_socket(

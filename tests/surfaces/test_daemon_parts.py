@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import platform
+import resource
 import socket
 import threading
 import weakref
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from impetus.config import LogSettings
-from impetus.daemon import address
+from impetus.daemon import address, descriptors
 from impetus.daemon.greeting import environment_received
 from impetus.daemon.idle import Idle
 from impetus.daemon.lock import EngineLock, holder
@@ -62,6 +63,17 @@ def test_one_engine_holds_the_lock(tmp_path: Path) -> None:
         EngineLock(path, 0)
     held.release()
     assert holder(path) is None
+
+
+def test_the_limit_of_open_files_is_raised() -> None:
+    """A Mac gives 256 to what is started from its desktop."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        descriptors.raise_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (4096 if hard < 0 else min(hard, 4096), hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_settings_in_the_environment_travel(monkeypatch: pytest.MonkeyPatch) -> None:

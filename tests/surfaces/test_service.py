@@ -17,12 +17,14 @@ from impetus.errors import NotFound
 
 
 def test_a_launchd_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPETUS_HOME", "/a & b")
+    home = tmp_path / "a & b"
+    monkeypatch.setenv("IMPETUS_HOME", str(home))
     agent = unit("darwin", tmp_path)
     assert agent.path == tmp_path / "Library" / "LaunchAgents" / "org.impetus.engine.plist"
     values = plistlib.loads(agent.text.encode())
     assert values["ProgramArguments"] == [sys.executable, "-P", "-m", "impetus", "serve"]
-    assert values["EnvironmentVariables"]["IMPETUS_HOME"] == "/a & b"
+    assert values["EnvironmentVariables"]["IMPETUS_HOME"] == str(home)
+    assert values["StandardErrorPath"] == str(home / "logs" / "service.log")
     assert values["KeepAlive"] == {"SuccessfulExit": False}
     assert str(agent.path) in agent.start
 
@@ -34,6 +36,7 @@ def test_a_systemd_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert service_unit.path == tmp_path / ".config" / "systemd" / "user" / "impetus.service"
     assert 'Environment="IMPETUS_HOME=/odd \\"100%%\\" $HOME"' in service_unit.text
     assert f'ExecStart="{sys.executable}" "-P" "-m" "impetus" "serve"' in service_unit.text
+    assert {"Restart=on-failure", "RestartSec=15", "KillMode=mixed"} <= set(service_unit.text.splitlines())
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")

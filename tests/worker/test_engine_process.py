@@ -16,6 +16,10 @@ from tests.support.tiny_model import make_model
 from tests.support.worker import COMMAND
 from tests.support.worker_child import PIPE
 
+from impetus import __version__
+from impetus.errors import ModelError
+from impetus.worker.supervisor import Supervisor
+
 #: Starts a worker with fake models, streams one prompt, prints the worker's process id and what was said.
 STREAM = """
 import asyncio, json, sys
@@ -128,3 +132,12 @@ def test_the_engine_never_imports_mlx_and_ends_cleanly(tmp_path: Path) -> None:
     assert process.returncode == 0, errors
     assert out == "['ready'] []\n"
     assert errors == ""
+
+
+async def test_after_an_upgrade_the_old_engine_is_told_what_to_do(tmp_path: Path) -> None:
+    worker = Supervisor((sys.executable, "-m", "impetus.app_worker", "0.0.9", "0", "0"))
+    try:
+        with pytest.raises(ModelError, match=f"upgraded to {__version__} while .* as 0.0.9; reload the window"):
+            await worker.load(make_model(tmp_path / "model"))
+    finally:
+        await worker.close()

@@ -1,6 +1,7 @@
 """The index worker, a real process: what it makes equals what is made here, and nothing that ends it ends the index."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.support.index_child import CRASHES
 from tests.support.live_index import live_index, repository_in
 from tests.support.worker import command
 
+from impetus import __version__
 from impetus.adapters import store
 from impetus.config import IndexSettings
 from impetus.domain.ports import VectorStore
@@ -252,3 +254,12 @@ async def test_a_large_scan_is_begun_here_and_finished_by_the_worker(tmp_path: P
         assert worker is None or worker.pid is None
     made = [content(store.folder_for(tmp_path / name, root), root, embedder) for name in ("one", "other")]
     assert made[0] == made[1]
+
+
+def test_after_an_upgrade_the_old_engine_is_told_what_to_do(index: TestIndex) -> None:
+    worker = IndexProcess((sys.executable, "-m", "impetus.app_indexer", "0.0.9"), index.home)
+    try:
+        with pytest.raises(IndexFailed, match=f"upgraded to {__version__} while .* as 0.0.9; reload the window"):
+            updated(worker, index)
+    finally:
+        worker.close()

@@ -26,7 +26,7 @@ from impetus.domain.types import (
     Thought,
     Usage,
 )
-from impetus.errors import BadRequest, Busy, ContextOverflow, ImpetusError, ModelError
+from impetus.errors import BadRequest, Busy, ContextOverflow, EngineStopped, ImpetusError, ModelError
 
 #: Reading waits long: nothing comes while a server reads a long prompt or loads a model.
 TIMEOUT = httpx.Timeout(10.0, read=300.0)
@@ -103,8 +103,9 @@ class RemoteGenerator:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Step, None]:
         """Piece*, End. Use with `contextlib.aclosing`."""
         path, body = self._request(prompt, sampling)
+        client = self._open()
         try:
-            async with self._open().stream("POST", f"{self._base_url}{path}", json=body) as response:
+            async with client.stream("POST", f"{self._base_url}{path}", json=body) as response:
                 if response.status_code >= 400:
                     raise await self._refusal(response)
                 async with aclosing(self._answer(response, sampling)) as steps:
@@ -112,6 +113,8 @@ class RemoteGenerator:
                         yield step
             self._outcome = ("ready", self._base_url)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            if client.is_closed:  # by `close`: the server is not to blame
+                raise EngineStopped("The engine is shutting down; the request was stopped") from error
             failure = self._unreachable(error)
             self._outcome = ("failed", str(failure))
             raise failure from error

@@ -33,17 +33,22 @@ class WatchfilesWatcher:
 
     def __init__(self, *, watch: _Watch = watchfiles.watch) -> None:
         self._watch = watch
-        self._problems: dict[str, Problem] = {}
+        self._problems: dict[tuple[Path, ...], dict[str, Problem]] = {}  # of each watch, by subject
 
     async def watch(self, roots: Sequence[Path]) -> AsyncIterator[set[Path]]:
         """Watch until the iterator is closed or the task that waits for it is canceled."""
-        self._problems.clear()
-        feed = _Feed(asyncio.get_running_loop())
+        key = tuple(roots)
+        problems = self._problems[key] = {}
+        feed = _Feed(asyncio.get_running_loop(), problems)
         thread = threading.Thread(target=self._run, args=(list(roots), feed), name="impetus-watcher", daemon=True)
         thread.start()
         try:
             while (batch := await feed.next()) is not None:
                 yield batch
+        except (GeneratorExit, asyncio.CancelledError):
+            if self._problems.get(key) is problems:  # nobody watches these any more
+                del self._problems[key]
+            raise
         finally:
             feed.stop.set()
             await feed.stopped()
@@ -51,7 +56,7 @@ class WatchfilesWatcher:
 
     def problems(self) -> tuple[Problem, ...]:
         """Roots that are not watched, and watching that is slow."""
-        return tuple(self._problems.values())
+        return tuple(dict.fromkeys(each for problems in self._problems.values() for each in problems.values()))
 
     # -- on the thread -----------------------------------------------------------------------------------------------
 
@@ -60,7 +65,7 @@ class WatchfilesWatcher:
             present = [root for root in roots if root.is_dir()]
             for root in roots:
                 if root not in present:
-                    self._report(str(root), "is not there and is not watched; bring it back and reload the window")
+                    feed.report(str(root), "is not there and is not watched; bring it back and reload the window")
             if present:
                 self._watch_roots(present, feed)
         finally:
@@ -76,7 +81,7 @@ class WatchfilesWatcher:
                 self._follow(roots, feed, polling=False, closed_folders=True)
         except (OSError, RuntimeError) as error:  # the limit of inotify comes as either
             logger.warning("file notifications failed, falling back to polling: %s", error)
-            self._report(
+            feed.report(
                 "watching",
                 f"Changes are noticed every {_POLL_MS // 1000} seconds only, because the system refused notifications "
                 f"({error}); raise fs.inotify.max_user_watches and max_user_instances, or leave large folders out",
@@ -85,7 +90,7 @@ class WatchfilesWatcher:
                 self._follow(roots, feed, polling=True, closed_folders=True)
             except (OSError, RuntimeError) as second:
                 logger.warning("polling failed: %s", second)
-                self._report("watching", f"Changes outside the editor are not noticed: {second}; reindex to see them")
+                feed.report("watching", f"Changes outside the editor are not noticed: {second}; reindex to see them")
 
     def _follow(self, roots: list[Path], feed: "_Feed", *, polling: bool, closed_folders: bool = False) -> None:
         changes = self._watch(
@@ -108,16 +113,14 @@ class WatchfilesWatcher:
             if paths:
                 feed.put(paths)
 
-    def _report(self, subject: str, message: str) -> None:
-        self._problems[subject] = Problem(subject, message)
-
 
 class _Feed:
     """Hands paths from the thread to the loop. Waiting batches merge, so that a slow reader costs no memory."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, problems: dict[str, Problem]) -> None:
         self.stop = threading.Event()
         self._loop = loop
+        self._problems = problems
         self._waiting: set[Path] | None = None
         self._has_begun = False
         self._is_announced = False
@@ -149,6 +152,10 @@ class _Feed:
         """From the thread."""
         self._call(self._put, paths)
 
+    def report(self, subject: str, message: str) -> None:
+        """From the thread."""
+        self._call(self._problems.__setitem__, subject, Problem(subject, message))
+
     def finish(self) -> None:
         """From the thread, as its last act."""
         self._call(self._finish)
@@ -165,7 +172,7 @@ class _Feed:
         self._finished.set()
         self._wake.set()
 
-    def _call(self, function: Callable[..., None], *arguments: set[Path]) -> None:
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:  # the loop is closed: nobody listens any more

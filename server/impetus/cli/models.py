@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from impetus import config
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.output import Output, size
 from impetus.cli.runtime import Runtime
-from impetus.daemon import address, control
 from impetus.domain.model_catalogue import ROLES, CatalogueModel, Role
 from impetus.services.model_pull import PullProgress, Tell
 
@@ -94,6 +93,9 @@ def remove(runtime: Runtime, out: Output, name: str) -> int:
 
 def control_model(_runtime: Runtime, out: Output, action: str, role: str) -> int:
     """`load` or `unload` by the running engine."""
+    shared.need()
+    from impetus.daemon import address, control
+
     engines = [each for each in control.running(address.runtime_folder()) if control.state_of(each)]
     if not engines:
         exits.complain("No engine runs; models load by themselves when they are first asked for something")

@@ -3,16 +3,21 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from impetus import config
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.lsp import load_engine
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
 from impetus.errors import BadRequest
 
+#: `impetus status` looks at the lock by taking it for a moment.
+_PATIENCE_S: Final = 1.0
+
 
 def serve(runtime: Runtime, out: Output, roots: Sequence[Path], port: int | None) -> int:
+    shared.need()
     from impetus.daemon.log import log_to_stderr
     from impetus.daemon.process import Options, run
 
@@ -33,7 +38,7 @@ def serve(runtime: Runtime, out: Output, roots: Sequence[Path], port: int | None
             out.note("No key exists yet; `impetus keys create --name NAME` makes one")
         out.flush()
 
-    run(Options(load_engine, runtime.open_keys, overrides, roots, serving=serving))
+    run(Options(load_engine, runtime.open_keys, overrides, roots, serving=serving), patience_s=_PATIENCE_S)
     out.note("Stopped")
     return exits.OK
 

@@ -1,17 +1,21 @@
 """`impetus service install` and `remove`: a file for launchd or systemd; starting and stopping is the person's."""
 
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
-from impetus.daemon.units import unit
 from impetus.errors import BadRequest, NotFound
 
 
 def install(_runtime: Runtime, out: Output) -> int:
+    shared.need()
+    from impetus.daemon import address
+    from impetus.daemon.units import unit
+
     service = unit()
     try:
         service.path.parent.mkdir(parents=True, exist_ok=True)
         service.path.write_text(service.text, "utf-8")
+        address.made_log_path()  # launchd makes no folders
     except OSError as error:
         raise BadRequest(f"{service.path} cannot be written: {error.strerror}") from error
     if out.json:
@@ -23,6 +27,9 @@ def install(_runtime: Runtime, out: Output) -> int:
 
 
 def remove(_runtime: Runtime, out: Output) -> int:
+    shared.need()
+    from impetus.daemon.units import unit
+
     service = unit()
     try:
         service.path.unlink()

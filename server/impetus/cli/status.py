@@ -6,15 +6,17 @@ What a running engine says of models and problems stands; without one a look at 
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from impetus import __version__, config
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.opening import UNINDEXED, engine_session
 from impetus.cli.output import Output, plural, size
 from impetus.cli.runtime import Runtime
-from impetus.daemon import address, control
 from impetus.domain.types import Health
+
+if TYPE_CHECKING:
+    from impetus.daemon.control import Running
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
@@ -67,17 +69,20 @@ async def status(runtime: Runtime, out: Output, root: Path) -> int:
 
 
 def _engines() -> list[dict[str, Any]]:
-    """What each says of itself; only version and process of one that does not speak with this version."""
+    """What each says of itself; of one that does not speak with us only version and process, and why."""
+    if not shared.here():
+        return []
+    from impetus.daemon import address, control
+
     return [
-        control.state_of(engine) or {"version": engine.version, "pid": engine.pid}
+        control.state_of(engine) or {"version": engine.version, "pid": engine.pid, "message": _silence(engine)}
         for engine in control.running(address.runtime_folder())
     ]
 
 
 def _show(out: Output, engine: dict[str, Any]) -> None:
     if "uptime_s" not in engine:
-        why = "is busy" if engine["version"] == __version__ else f"is of Impetus {engine['version']}"
-        out.line(f"  engine     process {engine['pid']} {why} and does not answer", "yellow")
+        out.line(f"  engine     process {engine['pid']} {engine['message']}", "yellow")
         return
     facts = [f"process {engine['pid']}", f"up {_span(engine['uptime_s'])}", size(engine["memory_bytes"])]
     facts += [f"{engine['url']}/v1"] if engine["url"] else []
@@ -87,6 +92,13 @@ def _show(out: Output, engine: dict[str, Any]) -> None:
     for index in engine["indexes"]:
         held = f"{plural(index['files'], 'file')}, {plural(index['chunks'], 'chunk')}"
         out.line(f"    index      {index['root']}  {index['phase']}, {held}")
+
+
+def _silence(engine: "Running") -> str:
+    if not Path(engine.path).exists():
+        return "cannot be reached: its socket was deleted; `impetus stop` ends it"
+    why = "is busy" if engine.version == __version__ else f"is of Impetus {engine.version}"
+    return f"{why} and does not answer"
 
 
 def _span(seconds: float) -> str:

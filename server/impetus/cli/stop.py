@@ -1,15 +1,17 @@
 """`impetus stop`: ends the engines of this home directory, of every version, and waits until they are gone."""
 
-from impetus.cli import exits
+from impetus.cli import exits, shared
 from impetus.cli.output import Output
 from impetus.cli.runtime import Runtime
-from impetus.daemon import address, control
 
 #: An engine closes its files within this time, or is ended by its own watchdog.
 PATIENCE_S = 20.0
 
 
 def stop(_runtime: Runtime, out: Output) -> int:
+    shared.need()
+    from impetus.daemon import address, control
+
     engines = control.running(address.runtime_folder())
     left = [engine for engine in engines if not control.stop(engine, PATIENCE_S)]
     stopped = [engine for engine in engines if engine not in left]

@@ -69,27 +69,36 @@ def farewell(folder: str, version: str) -> str:
 
 
 def say_farewell(folder: str, version: str, reason: str) -> None:
-    with open(_farewell_path(folder, version), "w", encoding="utf-8") as file:
-        file.write(reason)
+    """As far as the disk lets it: an engine ends in good order all the same."""
+    try:
+        with open(_farewell_path(folder, version), "w", encoding="utf-8") as file:
+            file.write(reason)
+    except OSError:
+        pass
 
 
 def _farewell_path(folder: str, version: str) -> str:
     return os.path.join(folder, f"engine-{version}.end")
 
 
-def sockets(folder: str) -> list[str]:
-    """Of every version, running or left behind."""
+def versions(folder: str) -> list[str]:
+    """Of the engines that run here or have run."""
     return sorted(
-        os.path.join(folder, name)
+        name.removeprefix("engine-").removesuffix(".lock")
         for name in os.listdir(folder)
-        if name.startswith("engine-") and name.endswith(".sock")
+        if name.startswith("engine-") and name.endswith(".lock")
     )
 
 
-def log_path(state: str | None = None) -> str:
-    folder = os.path.join(state or home.folder(), "logs")
-    os.makedirs(folder, 0o700, exist_ok=True)
-    return os.path.join(folder, "engine.log")
+def log_path(name: str = "engine.log") -> str:
+    return os.path.join(home.folder(), "logs", name)
+
+
+def made_log_path() -> str:
+    """With its folder. Raises OSError where there can be none."""
+    path = log_path()
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    return path
 
 
 def last_lines(path: str, count: int = 8) -> list[str]:

@@ -1,10 +1,12 @@
 """What a command asks of the engines that run now: how they are, and to end."""
 
+import contextlib
 import json
 import os
-import select
+import signal
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from impetus import __version__
 from impetus.daemon import address
@@ -12,24 +14,27 @@ from impetus.daemon.greeting import Refused, Silent, call
 from impetus.daemon.lock import holder
 from impetus.errors import ModelError
 
+_LOOK_S: Final = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An engine with a socket. `pid` is None when the socket was left behind by one that is gone."""
+    """An engine that holds its lock; somebody may have deleted its socket."""
 
     version: str
     path: str
-    pid: int | None
+    lock: str
+    pid: int
 
 
 def running(folder: str) -> list[Running]:
     """Engines of all versions under this home directory."""
     found = []
-    for path in address.sockets(folder):
-        version = os.path.basename(path).removeprefix("engine-").removesuffix(".sock")
-        pid = holder(address.engine_lock(folder, version))
+    for version in address.versions(folder):
+        lock = address.engine_lock(folder, version)
+        pid = holder(lock)
         if pid is not None:
-            found.append(Running(version, path, pid))
+            found.append(Running(version, address.socket_path(folder, version), lock, pid))
     return found
 
 
@@ -58,19 +63,27 @@ def model(engine: Running, action: str, role: str, patience: float) -> None:
 
 
 def stop(engine: Running, patience: float) -> bool:
-    """Ask it to end and wait until it has; whether it has."""
+    """Ask it to end and wait until it has let go of its lock; whether it has."""
     try:
         connection, _pid = call(engine.path, __version__, "stop", patience=patience)
+        connection.close()
     except (FileNotFoundError, ConnectionError):
-        return True
+        _terminate(engine)
     except (OSError, Silent, Refused):
         return False
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    try:
-        return bool(poll.poll(patience * 1000))
-    finally:
-        connection.close()
+    until = time.monotonic() + patience
+    while holder(engine.lock) == engine.pid:
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_S)
+    return True
+
+
+def _terminate(engine: Running) -> None:
+    """Where it cannot be asked. Only while it holds its lock, or the number may be that of another process by now."""
+    if holder(engine.lock) == engine.pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(engine.pid, signal.SIGTERM)
 
 
 def retire_others(folder: str) -> None:

@@ -8,7 +8,7 @@ The versions have to be equal, but for `retire` and `stop`, which every version 
     state             answered with one line of JSON
     load ROLE         loads the chat or completion model of the engine's settings; answered once it is there
     unload ROLE       gives its memory back
-    stop              ends the engine; the connection lasts as long as it
+    stop              ends the engine, which lets go of its lock as the last thing
     retire            ends the engine as soon as nobody uses it
 """
 

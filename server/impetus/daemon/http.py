@@ -5,13 +5,11 @@ may be an engine of an older version that is about to leave.
 """
 
 import asyncio
-import logging
 import socket
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from impetus.errors import BadRequest, ImpetusError
+from impetus.errors import BadRequest
 from impetus.web.port import base_url, bind
 
 if TYPE_CHECKING:
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from impetus.services.keys import Keys
     from impetus.services.session import Session
     from impetus.web.server import HttpServer
-
-log = logging.getLogger(__name__)
 
 _AGAIN_S = 15.0
 
@@ -39,8 +35,6 @@ class HttpPort:
         self._session = session
         self._keys = keys
         self._server: HttpServer | None = None
-        self._follows: set[Path] = set()
-        self._following = asyncio.Lock()
 
     async def run(self) -> None:
         """Until canceled."""
@@ -80,23 +74,13 @@ class HttpPort:
         return self._server.requests if self._server is not None else 0
 
     @property
+    def answers(self) -> "Collection[asyncio.Task[None]]":
+        """Those under way."""
+        return self._server.answers if self._server is not None else ()
+
+    @property
     def busy(self) -> bool:
         return self._server is not None and self._server.connections > 0
-
-    async def follow(self, roots: Iterable[Path]) -> None:
-        """Answers over HTTP draw on the folders that editors have open now, beside those it was started with."""
-        wanted = set(roots)
-        async with self._following:
-            for root in self._follows - wanted:
-                self._follows.discard(root)
-                await self._session.close_root(root)
-            for root in wanted - set(self._session.roots):
-                try:
-                    await self._session.open_root(root)
-                except ImpetusError as error:
-                    log.info("%s is not answered from over HTTP: %s", root, error)
-                else:
-                    self._follows.add(root)
 
 
 async def _readable(bound: socket.socket) -> None:

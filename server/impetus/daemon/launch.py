@@ -14,7 +14,7 @@ READY_FD = 3
 
 
 def launch(folder: str) -> bool:
-    """Whether an engine listens when this returns; the log says why not."""
+    """Whether an engine listens when this returns; the log says why not. Raises OSError where none can be tried."""
     lock = os.open(address.start_lock(folder, __version__), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the operating system lets go of it when this process dies
@@ -36,10 +36,12 @@ def _listens(folder: str) -> bool:
 
 
 def _start() -> bool:
+    log = os.open(address.made_log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
-        _become_engine(tell)
+        _become_engine(log, tell)
+    os.close(log)
     os.close(tell)
     os.waitpid(child, 0)
     try:
@@ -48,16 +50,15 @@ def _start() -> bool:
         os.close(told)
 
 
-def _become_engine(tell: int) -> None:
+def _become_engine(log: int, tell: int) -> None:
     """Nobody's child and in a session of its own: editors end the whole tree of what they started."""
     try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        log = os.open(address.log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for target, source in enumerate((nothing, log, log)):
             os.dup2(source, target)
+        os.setsid()
+        if os.fork():
+            os._exit(0)
         if tell != READY_FD:
             os.dup2(tell, READY_FD)
         os.set_inheritable(READY_FD, True)
@@ -71,5 +72,7 @@ def _become_engine(tell: int) -> None:
         # -P: a folder named like one of our modules must not be taken for it.
         command = [sys.executable, "-P", "-m", "impetus", "serve", "--background"]
         os.execv(sys.executable, command)
+    except OSError as error:
+        os.write(2, f"impetus: the engine cannot be started: {error}\n".encode())
     finally:
         os._exit(1)

@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_file(log: LogSettings) -> None:
-    _start(EngineLog(address.log_path(), maxBytes=log.max_size, backupCount=log.keep, encoding="utf-8"), log)
+    _start(EngineLog(address.made_log_path(), maxBytes=log.max_size, backupCount=log.keep, encoding="utf-8"), log)
 
 
 def log_to_stderr(log: LogSettings) -> None:

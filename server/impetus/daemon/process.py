@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from impetus import __version__, config
-from impetus.daemon import address, allocator, control, state
+from impetus.daemon import address, allocator, control, descriptors, state
 from impetus.daemon.http import HttpPort
 from impetus.daemon.idle import Idle
 from impetus.daemon.lock import EngineLock
@@ -23,8 +23,8 @@ from impetus.daemon.server import SocketServer
 from impetus.daemon.sessions import Sessions
 from impetus.daemon.shared import OneEngine
 from impetus.daemon.tidy import Tidy
-from impetus.errors import ImpetusError
-from impetus.lsp.host import EngineFactory, session_of
+from impetus.errors import EngineStopped, ImpetusError
+from impetus.lsp.host import EngineFactory, session_over_all
 
 if TYPE_CHECKING:
     from impetus.services.keys import Keys
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: A new engine waits so long for one that is closing its files.
 HANDOVER_S: Final = 20.0
+
+_RETIRED: Final = "a newer version of Impetus took its place"
 
 _AT_WORK: Final = frozenset({"scanning", "indexing", "storing"})
 
@@ -67,6 +69,7 @@ def run(options: Options, *, patience_s: float = 0.0) -> str:
     lock = EngineLock(address.engine_lock(folder, __version__), patience_s)
     sys.setswitchinterval(_SWITCH_S)
     allocator.few_arenas()
+    descriptors.raise_limit()
     process = EngineProcess(folder, options)
     try:
         return asyncio.run(process.live())
@@ -80,10 +83,10 @@ class EngineProcess:
         self._folder = folder
         self._options = options
         self._engine = OneEngine(options.load, options.overrides)
-        self._sessions = Sessions(self._engine.get, self._window_came_or_went)
+        self._tidy = Tidy()
+        self._sessions = Sessions(self._engine.get, self._tidy.after_window)
         self._server = SocketServer(self._sessions, self._state, self._model, self.stop, self._retire)
         self._http: HttpPort | None = None
-        self._tidy = Tidy()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._watchdog = threading.Timer(_END_S, os._exit, (1,))
@@ -125,28 +128,16 @@ class EngineProcess:
         if not insists:
             await self._engine.made.wait()
         engine = await self._engine.get()
-        session = session_of(engine, engine.settings)
+        session = session_over_all(engine)
         for root in self._options.roots:
             await session.open_root(root)
         self._http = http = HttpPort(engine, session, self._options.open_keys, insists=insists)
-        engine.subscribe(lambda _status: self._sessions_changed())
-        self._sessions_changed()
         serving = self._spawn(http.run())
         if self._options.serving is not None:
             await asyncio.wait([serving, asyncio.ensure_future(http.opened.wait())], return_when="FIRST_COMPLETED")
             if http.url:
                 self._options.serving(http.url)
         await serving
-
-    def _window_came_or_went(self) -> None:
-        self._tidy.after_window()
-        self._sessions_changed()
-
-    def _sessions_changed(self) -> None:
-        if self._http is not None and not self._reason:
-            self._spawn(self._http.follow(self._sessions.roots))
-        if self._retired and not len(self._sessions):
-            self.stop("a newer version of Impetus took its place")
 
     async def _tidy_after_work(self) -> None:
         await self._engine.made.wait()
@@ -159,8 +150,17 @@ class EngineProcess:
         self._ending.set()
 
     def _retire(self) -> None:
-        self._retired = True
-        self._sessions_changed()
+        if not self._retired:
+            self._retired = True
+            self._spawn(self._leave_when_free())
+
+    async def _leave_when_free(self) -> None:
+        """Once no editor is connected and no answer over HTTP is under way."""
+        while under_way := [*self._sessions.tasks, *(self._http.answers if self._http is not None else ())]:
+            await asyncio.wait(under_way)
+        if self._options.serving is not None:  # whoever runs it as a service starts it again, now as the newer version
+            self._failure = self._failure or EngineStopped(f"{_RETIRED[0].upper()}{_RETIRED[1:]}; start it again")
+        self.stop(_RETIRED)
 
     async def _leave_when_idle(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -191,7 +191,6 @@ class EngineProcess:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(closing, *self._tasks, return_exceptions=True)
-        self._server.gone.set()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -58,7 +58,6 @@ class SocketServer:
         }
         self._server: asyncio.Server | None = None
         self._path = ""
-        self.gone = asyncio.Event()  # set as the very last thing: `stop` keeps its connection until then
 
     async def listen(self, path: str) -> None:
         """Only with the engine's lock in hand: a socket that lies there is left over from an engine that was killed."""
@@ -133,7 +132,6 @@ class SocketServer:
     async def _stop_asked(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _answer(writer, "ok", str(os.getpid()))
         self._stop("`impetus stop` ended it")
-        await self.gone.wait()
 
     async def _retire_asked(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _answer(writer, "ok", str(os.getpid()))

@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impetus.lsp.client import Client
@@ -35,7 +35,8 @@ class Sessions:
     def __init__(self, engine: "Callable[[], Awaitable[Engine]]", changed: Callable[[], None]) -> None:
         self._engine = engine
         self._changed = changed
-        self._numbers = itertools.count(1)
+        # A shim that asks the next engine how its session ended must not be told of a stranger's.
+        self._numbers = itertools.count(secrets.randbits(48))
         self._attached: dict[int, Attached] = {}
         self._endings: dict[int, str] = {}
 
@@ -46,8 +47,9 @@ class Sessions:
         return tuple(self._attached.values())
 
     @property
-    def roots(self) -> frozenset[Path]:
-        return frozenset(root for each in self.all() for root in each.client.roots)
+    def tasks(self) -> "list[asyncio.Task[None]]":
+        """Each ends with its session."""
+        return [each.task for each in self.all()]
 
     def next_number(self) -> int:
         return next(self._numbers)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from impetus.daemon import address
+
 LABEL: Final = "org.impetus.engine"
 UNIT: Final = "impetus.service"
 
@@ -38,7 +40,9 @@ def _environment() -> dict[str, str]:
 
 
 def _launchd(person: Path) -> Unit:
-    """See launchd.plist(5). `SuccessfulExit` false: started again after a crash, not after `impetus stop`."""
+    """See launchd.plist(5). `SuccessfulExit` false: started again after a crash and by an upgrade, which end it with
+    another code than 0, and not after `impetus stop`.
+    """
     path = person / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     values = {
         "Label": LABEL,
@@ -48,6 +52,7 @@ def _launchd(person: Path) -> Unit:
         "KeepAlive": {"SuccessfulExit": False},
         "ProcessType": "Interactive",
         "WorkingDirectory": str(person),
+        "StandardErrorPath": address.log_path("service.log"),  # launchd throws away what has no place
     }
     domain = f"gui/{os.getuid()}"
     return Unit(
@@ -59,7 +64,9 @@ def _launchd(person: Path) -> Unit:
 
 
 def _systemd(person: Path) -> Unit:
-    """See systemd.service(5)."""
+    """See systemd.service(5). It is tried again for as long as an editor's engine runs instead, not five times in a
+    second and then never; a stop is said to the engine alone, which ends its workers once they are no longer needed.
+    """
     config = Path(os.environ.get("XDG_CONFIG_HOME") or person / ".config")
     environment = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in _environment().items())
     text = f"""[Unit]
@@ -69,6 +76,8 @@ Description=Impetus, the engine for all editor windows
 ExecStart={" ".join(_quoted(word).replace("$", "$$") for word in _command())}
 {environment}WorkingDirectory=%h
 Restart=on-failure
+RestartSec=15
+KillMode=mixed
 
 [Install]
 WantedBy=default.target

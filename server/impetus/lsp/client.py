@@ -4,6 +4,7 @@ The engine comes up in the background, so that `initialize` is answered first; r
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
@@ -22,12 +23,14 @@ from impetus.lsp.rpc import SessionProtocol
 from impetus.services.workspace import OpenDocuments
 
 if TYPE_CHECKING:
+    from impetus.config import Settings
     from impetus.services.engine import Engine
     from impetus.services.session import Session
 
 log = logging.getLogger(__name__)
 
-#: After an engine could not be made, requests are answered with the reason for so long before it is tried again.
+#: After an engine could not be made, requests are answered with the reason for so long before it is tried again; a
+#: folder that could not be opened is tried again after as long.
 RETRY_AFTER_S: Final = 5.0
 
 NO_ENGINE: Final = "The engine could not be started; its log says why"
@@ -58,6 +61,7 @@ class Client:
         self._failed_at = 0.0
         self._problems: list[str] = []
         self._unopened: dict[Path, str] = {}  # folders that could not be opened, and why
+        self._opening_again: asyncio.TimerHandle | None = None
         self._shown: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -91,21 +95,29 @@ class Client:
             if first is not None:
                 await first
             engine, settings, self._problems = await self._host.engine(self.settings)
-            if self._session is not None and engine is self._engine:
-                await self._session.configure(settings)
-                return self._session
-            self._unsubscribe()
-            if self._session is not None:
-                await self._session.close()
-            session = self._host.session(engine, settings)
-            for document in self.documents.snapshot().values():
-                session.documents.set(document)
-            self.documents = session.documents
-            self._engine, self._session = engine, session
-            self._unsubscribe = engine.subscribe(lambda _status: self.on_change())
+            session = self._session
+            if session is not None and engine is self._engine:
+                with contextlib.suppress(ImpetusError):  # told below, for each folder
+                    await session.configure(settings)
+            else:
+                session = await self._new_session(engine, settings)
+            self._unopened.clear()
             for root in self.roots:
-                await self._open_root(session, root)
+                if root not in session.roots:
+                    await self._open_root(session, root)
             return session
+
+    async def _new_session(self, engine: "Engine", settings: "Settings") -> "Session":
+        self._unsubscribe()
+        if self._session is not None:
+            await self._session.close()
+        session = self._host.session(engine, settings)
+        for document in self.documents.snapshot().values():
+            session.documents.set(document)
+        self.documents = session.documents
+        self._engine, self._session = engine, session
+        self._unsubscribe = engine.subscribe(lambda _status: self.on_change())
+        return session
 
     def _connected(self, task: "asyncio.Task[Session]") -> None:
         error = None if task.cancelled() else task.exception()
@@ -139,8 +151,11 @@ class Client:
             task.cancel()
         pending = [task for task in (self._opening, *self._tasks) if task is not None]
         await asyncio.gather(*pending, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        if self._opening_again is not None:
+            self._opening_again.cancel()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     # -- folders -----------------------------------------------------------------------------------------------------
 
@@ -165,6 +180,21 @@ class Client:
         except ImpetusError as error:
             self._unopened[root] = f"{root} is not indexed: {error}"
             self.show(self._unopened[root], lsp.MessageType.Warning)
+            self._open_later()
+
+    def _open_later(self) -> None:
+        """What is in the way may go: a full disk gets room, a folder comes back."""
+        if self._opening_again is not None:
+            self._opening_again.cancel()
+        loop = asyncio.get_running_loop()
+        self._opening_again = loop.call_later(RETRY_AFTER_S, lambda: self.background(self._open_again()))
+
+    async def _open_again(self) -> None:
+        async with self._one_at_a_time:
+            for root in tuple(self._unopened):
+                if self._session is not None:
+                    await self._open_root(self._session, root)
+        self.on_change()
 
     # -- documents ---------------------------------------------------------------------------------------------------
 

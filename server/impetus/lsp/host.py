@@ -30,6 +30,13 @@ def session_of(engine: "Engine", settings: Settings) -> "Session":
     return Session(engine, settings)
 
 
+def session_over_all(engine: "Engine") -> "Session":
+    """With the engine's own settings, over the folders of every client."""
+    from impetus.services.session import Session
+
+    return Session(engine, sees_all=True)
+
+
 class SharedEngine:
     """An engine that several editors use. Each has settings of its own, but for what only the engine can have."""
 

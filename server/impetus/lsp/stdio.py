@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impetus.config import Settings
+from impetus.lsp.relay import relayed
 
 if TYPE_CHECKING:
     from impetus.lsp.host import EngineFactory
@@ -61,6 +62,8 @@ async def _run(incoming: int, outgoing: int, load: Callable[[], "EngineFactory"]
 
 async def _streams(incoming: int, outgoing: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Raises ValueError for what is neither pipe, socket nor terminal."""
+    if os.name != "posix":
+        return await relayed(incoming, outgoing)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(incoming, "rb", buffering=0))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,12 @@ from impetus.domain.ports import (
     Vectors,
     Watcher,
 )
-from impetus.domain.types import EngineStatus, Health, IndexProgress, ModelState, Problem, ScanReport, SkippedFile
+from impetus.domain.types import EngineStatus, ModelState, Problem, ScanReport, SkippedFile
 from impetus.errors import EngineStopped, ImpetusError, NotFound
 from impetus.services.conversations import Conversations
 from impetus.services.dispatcher import BackendState
 from impetus.services.documents import Documents
+from impetus.services.engine_status import summed_up
 from impetus.services.feedback import Feedback
 from impetus.services.files import RootFiles
 from impetus.services.filling import filling_state
@@ -70,6 +72,8 @@ class Engine:
         self._troubles: dict[str, Problem] = {}  # by subject, told by who runs this engine
         self._repositories: dict[str, Repository] = {}
         self._indexes: dict[Path, RootIndex] = {}
+        #: By repository: one that is closed lets go of its files before it is opened again.
+        self._gates: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._listeners: list[Callable[[EngineStatus], None]] = []
         self._telling: asyncio.TimerHandle | None = None
         self._closed = False
@@ -93,50 +97,64 @@ class Engine:
 
         Opening again only counts: an index keeps the settings of its first client until all have left it.
         """
-        self._check_open()
-        if not await asyncio.to_thread(root.is_dir):
-            raise NotFound(f"The folder {root} does not exist; open one that does")
-        index = self._indexes.get(root)
-        if index is None:
-            repository = self._parts.repository_for(root)
-            repository = self._repositories.setdefault(repository.key, repository)
-            index = self._indexes[root] = RootIndex(
-                root,
-                repository,
-                self._parts.files_for(settings),
-                self._parts.embedder,
-                self._parts.analyzer,
-                self._parts.watcher if settings.watch else None,
-                settings,
-                self._changed,
-                self._parts.neural,
-            )
-            repository.users += 1
-            try:
-                await repository.open()
-            except ImpetusError:
-                del self._indexes[root]
-                await self._leave(repository)
-                raise
-            if settings.enable:
-                index.start()
-            elif index.filling is not None:
-                await index.filling.measure()
-        else:
-            await index.repository.open()  # somebody else may be at it at this moment
-        index.users += 1
-        index.open_first = first
+        repository = await asyncio.to_thread(self._repository_for, root)
+        async with self._gates[repository.key]:
+            self._check_open()
+            index = self._indexes.get(root)
+            if index is None:
+                index = await self._new_index(root, repository, settings)
+            else:
+                await index.repository.open()  # where it could not be built anew
+            index.users += 1
+            index.open_first = first
+
+    def _repository_for(self, root: Path) -> Repository:
+        try:
+            if root.is_dir():
+                return self._parts.repository_for(root)
+        except OSError as error:
+            raise NotFound(
+                f"The folder {root} cannot be opened: {error.strerror}; make it readable, or open another"
+            ) from error
+        raise NotFound(f"The folder {root} does not exist; open one that does")
+
+    async def _new_index(self, root: Path, repository: Repository, settings: IndexSettings) -> RootIndex:
+        repository = self._repositories.setdefault(repository.key, repository)
+        index = RootIndex(
+            root,
+            repository,
+            self._parts.files_for(settings),
+            self._parts.embedder,
+            self._parts.analyzer,
+            self._parts.watcher if settings.watch else None,
+            settings,
+            self._changed,
+            self._parts.neural,
+        )
+        repository.users += 1
+        try:
+            await repository.open()
+        except ImpetusError:
+            await self._leave(repository)
+            raise
+        self._indexes[root] = index
+        if settings.enable:
+            index.start()
+        elif index.filling is not None:
+            await index.filling.measure()
+        return index
 
     async def close_root(self, root: Path) -> None:
         index = self._indexes.get(root)
         if index is None:
             return
-        index.users -= 1
-        if index.users > 0:
-            return
-        del self._indexes[root]
-        await index.close()
-        await self._leave(index.repository)
+        async with self._gates[index.repository.key]:
+            index.users -= 1
+            if index.users > 0:
+                return
+            del self._indexes[root]
+            await index.close()
+            await self._leave(index.repository)
         self._changed()
 
     async def _leave(self, repository: Repository) -> None:
@@ -144,6 +162,11 @@ class Engine:
         if repository.users == 0:
             del self._repositories[repository.key]
             await repository.close()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The open folders of all clients."""
+        return tuple(self._indexes)
 
     def index(self, root: Path) -> RootIndex:
         try:
@@ -213,7 +236,7 @@ class Engine:
     ) -> EngineStatus:
         """Of these roots, models and problems; by default of all roots, with the models of the engine's settings."""
         shown = [index for root, index in self._indexes.items() if roots is None or root in roots]
-        return _status(
+        return summed_up(
             tuple(index.progress for index in shown),
             (
                 *(models or self.models.named_by(self.settings)).states(),
@@ -317,24 +340,3 @@ class Engine:
             await repository.close()
         self._indexes.clear()
         self._repositories.clear()
-
-
-def _status(
-    indexes: tuple[IndexProgress, ...], models: tuple[ModelState, ...], problems: tuple[Problem, ...]
-) -> EngineStatus:
-    """What matters most becomes the message."""
-    failed = [i for i in indexes if i.phase == "failed"]
-    broken = [m for m in models if m.state in ("failed", "missing")]
-    if failed:
-        return EngineStatus(Health.ERROR, failed[0].problems[0].message, indexes, models, problems)
-    if broken:
-        message = f"The {broken[0].role} model {broken[0].id} is not usable: {broken[0].detail}"
-        return EngineStatus(Health.WARNING, message, indexes, models, problems)
-    if problems:
-        return EngineStatus(Health.WARNING, problems[0].message, indexes, models, problems)
-    busy = [i for i in indexes if i.phase in ("scanning", "indexing")]
-    if busy:
-        done, total = sum(i.done for i in busy), sum(i.total for i in busy)
-        return EngineStatus(Health.OK, f"Indexing: {done:,} of {total:,} files", indexes, models, problems)
-    files = sum(i.files for i in indexes)
-    return EngineStatus(Health.OK, f"Ready: {files:,} files indexed", indexes, models, problems)

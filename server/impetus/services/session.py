@@ -30,7 +30,7 @@ from impetus.domain.types import (
     Step,
     SymbolHit,
 )
-from impetus.errors import ModelError
+from impetus.errors import ImpetusError, ModelError
 from impetus.services.assistant import Assistant
 from impetus.services.completer import Completer
 from impetus.services.engine import Engine
@@ -43,22 +43,35 @@ from impetus.services.workspace import OpenDocuments, View
 class Session:
     """`settings` are this client's: its models, answers, completions and searches. By default those of the engine."""
 
-    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
+    def __init__(self, engine: Engine, settings: Settings | None = None, *, sees_all: bool = False) -> None:
+        """With `sees_all` it is answered from the folders of all clients; those of others are theirs to set up and to
+        keep open.
+        """
         self.engine = engine
+        self._sees_all = sees_all
         self.documents = OpenDocuments()
         self._id = uuid4().hex  # tells what became of its completions from those of others
         self._roots: list[Path] = []
         self._apply(settings or engine.settings)
 
     async def configure(self, settings: Settings) -> None:
-        """Go on with other settings; what is under way ends with the old ones."""
+        """Go on with other settings; what is under way ends with the old ones.
+
+        Raises ImpetusError when a folder cannot be opened with them; the others are open.
+        """
         reopened = settings.index != self.settings.index
         self._completer.close()
         self._apply(settings)
         if reopened:
-            for root in self.roots:
+            failures: list[ImpetusError] = []
+            for root in tuple(self._roots):
                 await self.close_root(root)
-                await self.open_root(root)
+                try:
+                    await self.open_root(root)
+                except ImpetusError as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
 
     def _apply(self, settings: Settings) -> None:
         self.settings = settings
@@ -70,7 +83,7 @@ class Session:
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        return tuple(self._roots)
+        return tuple(dict.fromkeys((*self._roots, *(self.engine.roots if self._sees_all else ()))))
 
     @property
     def view(self) -> View:
@@ -225,7 +238,7 @@ class Session:
                 f"{root} is indexed with the index.* settings of the client that opened it first; yours take effect "
                 "once the others have closed it",
             )
-            for root in self.roots
+            for root in self._roots
             if self.engine.index_settings(root) not in (None, self.settings.index)
         ]
         return self.engine.status(self.roots, self.models, problems)
@@ -233,5 +246,5 @@ class Session:
     async def close(self) -> None:
         self._completer.close()
         self.engine.feedback.forget(self._id)
-        for root in self.roots:
+        for root in tuple(self._roots):
             await self.close_root(root)

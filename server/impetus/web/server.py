@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import uvicorn
 
@@ -40,6 +40,11 @@ class HttpServer:
     def requests(self) -> int:
         """How many have come."""
         return self._server.server_state.total_requests
+
+    @property
+    def answers(self) -> Collection[asyncio.Task[None]]:
+        """Those under way."""
+        return self._server.server_state.tasks
 
     @property
     def connections(self) -> int:
