@@ -42,7 +42,6 @@ class Overlap:
         self._by_beginning: dict[str, list[str]] = {}
         for word in words:
             self._by_beginning.setdefault(word[:_COMMON], []).append(word)
-        self._beginnings = frozenset(self._by_beginning)
         self._named = query.paths
         self._asked = _Remembered(self._asked_by)
 
@@ -52,23 +51,23 @@ class Overlap:
 
     def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
         """The best of the names that a passage defines, or half of the best of those around it."""
-        own, around, beginnings = _names_words(symbols, scope)
-        if self._beginnings.isdisjoint(beginnings):
+        if not self._may_be_in("\n".join((*symbols, *scope)).lower()):
             return 0.0
+        own, around = _names_words(symbols, scope)
         return max(max(map(self._share, own), default=0.0), max(map(self._share, around), default=0.0) / 2)
 
     def path(self, path: str) -> PathOverlap:
-        stem, folders, beginnings = _path_words(path)
-        if not self._named and self._beginnings.isdisjoint(beginnings):
+        lower = f"/{path.lower()}"
+        if not self._named and not self._may_be_in(lower):
             return _NOTHING
+        stem, folders = _path_words(path)
         asked = {
             word
             for words in (stem, *folders)
             for part in words
-            if part[:_COMMON] in self._beginnings
+            if part[:_COMMON] in self._by_beginning
             for word in self._asked[part]
         }
-        lower = f"/{path.lower()}"
         return PathOverlap(
             self._share(stem),
             max(map(self._share, folders), default=0.0),
@@ -79,10 +78,17 @@ class Overlap:
             ),
         )
 
+    def _may_be_in(self, lower: str) -> bool:
+        """Whether a word of the query may begin in this text: most have none, and to take them apart costs more."""
+        for beginning in self._by_beginning:  # noqa: SIM110 - `any` would make a generator each time
+            if beginning in lower:
+                return True
+        return False
+
     def _share(self, words: tuple[str, ...]) -> float:
         found = 0
         for word in words:
-            if word[:_COMMON] in self._beginnings and self._asked[word]:
+            if word[:_COMMON] in self._by_beginning and self._asked[word]:
                 found += 1
         return found / len(words) if found else 0.0
 
@@ -125,16 +131,14 @@ def _words(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65_536)
 def _names_words(
     symbols: tuple[str, ...], scope: tuple[str, ...]
-) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...], frozenset[str]]:
-    """Words of each name, and the first letters of all: most passages have none of the query's, as these tell."""
-    own, around = tuple(map(_words, symbols)), tuple(map(_words, scope))
-    return own, around, frozenset([word[:_COMMON] for words in (*own, *around) for word in words])
+) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    """Words of each name."""
+    return tuple(map(_words, symbols)), tuple(map(_words, scope))
 
 
 @lru_cache(maxsize=16_384)
-def _path_words(path: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], frozenset[str]]:
-    """Words of the file's name without its ending, of its nearest folders, and the first letters of them all."""
+def _path_words(path: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Words of the file's name without its ending, and of its nearest folders."""
     *folders, name = path.split("/")
     stem = _words(folders[-1] if folders and is_index(path) else name.rsplit(".", 1)[0])
-    near = tuple(_words(folder) for folder in folders[-_FOLDERS:])
-    return stem, near, frozenset([word[:_COMMON] for words in (stem, *near) for word in words])
+    return stem, tuple(_words(folder) for folder in folders[-_FOLDERS:])

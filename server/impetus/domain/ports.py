@@ -7,7 +7,7 @@ Methods that are not `async` may block; services call them on worker threads. Im
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,7 @@ class PlacedFile:
         object.__setattr__(self, "key", f"{self.root}/{self.path}")
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A chunk at a place of the workspace; the chunks of a file share its `PlacedFile`."""
 
     file: PlacedFile
