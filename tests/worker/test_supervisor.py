@@ -4,6 +4,7 @@ Every request under way is answered exactly once, with a reason; the next one is
 """
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from tests.support.worker_child import PIPE
 from impetus.domain.types import End, Piece, Prefill, Priority, Sampling, Step, TextPrompt
 from impetus.errors import BadRequest, Busy, EngineStopped, InsufficientMemory, ModelError, NotFound
 from impetus.worker.process import Patience
-from impetus.worker.supervisor import Supervisor
+from impetus.worker.supervisor import LONGEST_PAUSE, Supervisor, pause_after
 
 MODEL, OTHER = Path("/models/a"), Path("/models/b")
 QUICK = Patience(beat_s=0.05, silence_s=1.0)
@@ -27,6 +28,14 @@ QUICK = Patience(beat_s=0.05, silence_s=1.0)
 @pytest.fixture
 async def worker() -> AsyncIterator[Supervisor]:
     made = supervisor()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Supervisor]:
+    """Whenever it looks at its clock, any pause is over."""
+    made = supervisor(clock=itertools.count(0, LONGEST_PAUSE).__next__)
     yield made
     await made.close()
 
@@ -114,6 +123,46 @@ async def test_a_model_that_ends_the_process_twice_is_loaded_again_only_when_ask
         await worker.embed(str(lethal), ["x"])
     assert worker.pid is None  # no process was started for it
     assert worker.states()[lethal].state == "failed"
+
+
+async def test_what_is_loaded_by_itself_counts_as_nobody_asking(patient: Supervisor) -> None:
+    """Editors have the completion model loaded with every document that they open."""
+    lethal = Path("/models/lethal")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="SIGKILL"):
+            await patient.load(lethal, asked=False)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="impetus models load"):
+            await patient.load(lethal, asked=False)
+    assert patient.pid is None
+    with pytest.raises(ModelError, match="SIGKILL"):
+        await patient.load(lethal)
+
+
+async def test_a_draft_that_ended_the_process_twice_is_left_out(patient: Supervisor) -> None:
+    lethal = Path("/models/lethal")
+
+    async def drafted() -> str:
+        steps = patient.stream(MODEL, TextPrompt("| one"), Sampling(), Priority.CHAT, lethal)
+        async with aclosing(steps):
+            return "".join([step.text async for step in steps if isinstance(step, Piece)]).strip()
+
+    for _ in range(2):
+        with pytest.raises(ModelError, match="SIGKILL while it worked for lethal"):
+            await drafted()
+    assert await drafted() == "one"
+
+
+async def test_vectors_between_two_deaths_clear_their_embedder(worker: Supervisor) -> None:
+    """Two deaths in weeks are no reason to give up an encoder that answers between them."""
+    for _ in range(3):
+        assert len(await worker.embed("fake-v1", ["x"])) == 1
+        with pytest.raises(ModelError, match="SIGKILL while it worked for fake-v1"):
+            await worker.embed("fake-v1", ["!kill"])
+
+
+def test_the_pause_is_bounded_after_any_number_of_deaths() -> None:
+    assert [pause_after(deaths) for deaths in (1, 2, 3, 4, 100, 5_000)] == [0, 1, 2, 4, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
 async def test_after_deaths_the_start_waits_longer_and_longer() -> None:
