@@ -44,8 +44,8 @@ class FakeTextModel:
     """A token is a word; prompts are read `chunk` words a step, answers are given a word a step.
 
     The answer is what stands after the last `|` of a prompt, else `answer`. A word that `actions` has does what is
-    there when its turn comes, in the middle of the step. `log` names every word in the order of its step, `drafts` the
-    draft of each sequence.
+    there when its turn comes, in the middle of the step; after a leading `!begin`, while the sequence is begun.
+    `log` names every word in the order of its step, `drafts` the draft of each sequence.
     """
 
     def __init__(
@@ -78,6 +78,9 @@ class FakeTextModel:
         self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
     ) -> None:
         words = _words(prompt)
+        if words[:1] == ["!begin"]:
+            self._turn(words[1])
+            words = words[2:]
         if not words:
             raise BadRequest("The prompt is empty; send at least one character", parameter="prompt")
         if len(words) >= self.context_length:

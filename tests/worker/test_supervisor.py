@@ -253,6 +253,16 @@ async def test_one_step_without_end_is_a_hang(hold: Hold) -> None:
     await worker.close()
 
 
+async def test_a_request_that_cannot_be_begun_is_a_hang(hold: Hold) -> None:
+    """A template, a tokenizer or a grammar that never comes to an end."""
+    worker = supervisor(patience=Patience(beat_s=0.02, step_s=0.1))
+    async with asyncio.timeout(10):
+        with pytest.raises(ModelError, match=r"was busy with one request for .* while it worked for a;"):
+            await said(worker, "!begin !wait | x")
+        assert await said(worker, "| fine") == "fine"
+    await worker.close()
+
+
 async def test_nonsense_from_the_process_ends_it(worker: Supervisor) -> None:
     with pytest.raises(ModelError, match="sent what is no message"):
         await said(worker, "| !babble x")

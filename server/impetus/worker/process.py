@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. A worker is replaced when it is silent for `silence_s`, or at one step or one load for longer."""
+    """Seconds. A worker is replaced when it is silent for `silence_s`, or at one step, load or request for longer."""
 
     start_s: float = 60.0  # to its first sign of life
     beat_s: float = 2.0
