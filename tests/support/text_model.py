@@ -72,7 +72,11 @@ class FakeTextModel:
 
     @property
     def nbytes(self) -> int:
-        return self.weights + sum(len(word) for words in self._kept for word in words)
+        return self.weights + self.cached
+
+    @property
+    def cached(self) -> int:
+        return sum(len(word) for words in self._kept for word in words)
 
     def start(
         self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
@@ -120,7 +124,7 @@ class FakeTextModel:
 
     def trim(self, nbytes: int) -> None:
         self.trimmed.append(nbytes)
-        while self._kept and self.nbytes - self.weights > nbytes:
+        while self._kept and self.cached > nbytes:
             self._kept.pop(0)
 
     def close(self) -> None:

@@ -364,6 +364,11 @@ class TextModel(Protocol):
         ...
 
     @property
+    def cached(self) -> int:
+        """Those of past prompts, which `trim` can give back."""
+        ...
+
+    @property
     def counters(self) -> Counters: ...
 
     def start(

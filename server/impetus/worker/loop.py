@@ -51,8 +51,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.inbox: SimpleQueue[Request | Cancel | Stop] = SimpleQueue()
-        self._held = Residency(load, machine, lambda held: send(messages.Held(held)), self._unloading, clock)
-        self._embedder = embedder
+        self._held = Residency(load, embedder, machine, lambda held: send(messages.Held(held)), self._unloading, clock)
         self._send = send
         self._clock = clock
         self._sequences: dict[int, tuple[str, Priority]] = {}
@@ -197,7 +196,7 @@ class Loop:
             self._embedded = self._steps
             self._turn_to(job.embedder)
             batch, job.texts = job.texts[:EMBED_BATCH], job.texts[EMBED_BATCH:]
-            job.done.append(self._embedder(job.embedder).embed(batch))
+            job.done.append(self._held.encoder(job.embedder).embed(batch))
             if job.texts:
                 self._embeddings.append(job)
                 return
