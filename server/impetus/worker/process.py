@@ -121,9 +121,10 @@ class WorkerProcess:
                 async with asyncio.timeout(self._patience.stop_s):
                     code = await self._process.wait()
             except TimeoutError:
-                self._kill()
+                self._condemn("hung up and did not end")
                 code = await self._process.wait()
-            self._ended(self._verdict or how(code), self._asked)
+            likely = " (probably by the system, because memory ran out)" if code == -signal.SIGKILL else ""
+            self._ended(self._verdict or how(code) + likely, self._asked)
 
     async def _beat(self) -> None:
         """Counts beats of our own instead of reading a clock: while this process is stopped, nothing is missed."""

@@ -85,6 +85,7 @@ class Supervisor:
         self._failures: dict[str, str] = {}  # outlive the process that met them
         self._working = ""
         self._deaths = 0  # since an answer was completed
+        self._last_end = ""
         self._blame: Counter[str] = Counter()
         self._not_before = 0.0
         self._listeners: list[Callable[[], None]] = []
@@ -200,7 +201,8 @@ class Supervisor:
                 wait = self._not_before - self._clock()
                 if wait > 0:
                     raise Busy(
-                        f"The model process ended {self._deaths} times in a row; it starts in {math.ceil(wait)} s",
+                        f"The model process ended {self._deaths} times in a row, the last time it {self._last_end}; it "
+                        f"starts in {math.ceil(wait)} s",
                         retry_after=wait,
                     )
                 try:
@@ -270,9 +272,9 @@ class Supervisor:
                 self._blame[model] += 1
                 if self._is_lethal(model):
                     self._failures[model] = _lethal(model, self._blame[model])
-        doing = f" while it worked for {Path(model).name}" if model else ""
-        log.log(logging.INFO if asked else logging.ERROR, "The model process %s%s", how, doing)
-        self._fail_all(lambda: ModelError(f"The model process {how}{doing}; it starts again by itself: ask again"))
+        self._last_end = f"{how} while it worked for {Path(model).name}" if model else how
+        log.log(logging.INFO if asked else logging.ERROR, "The model process %s", self._last_end)
+        self._fail_all(lambda: ModelError(f"The model process {self._last_end}; it starts again by itself: ask again"))
         self._changed()
 
     def _fail_all(self, error: Callable[[], ImpetusError]) -> None:
