@@ -311,14 +311,24 @@ async def test_a_command_that_ends_at_once_is_a_death(tmp_path: Path) -> None:
 # -- cancel, end -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_left_computes_one_further_step_at_most(worker: Supervisor, hold: Hold) -> None:
+async def test_what_is_left_computes_one_further_step_at_most(worker: Supervisor, hold: Hold, tmp_path: Path) -> None:
+    """The step that may follow waits too, so that there is time to hear that nobody wants it."""
+
+    async def go_on() -> None:
+        await hold.begun()
+        hold.let_go()
+
     await worker.load(MODEL)
-    async with stream(worker, "| one !wait three four five") as steps:
+    async with stream(worker, "| one !wait !wait four five") as steps:
         await anext(steps)
         await hold.begun()  # inside the second step
     hold.let_go()
+    further = asyncio.create_task(go_on())
     assert await said(worker, "| x") == "x"
-    # "one", "!wait", perhaps "three", then "x".
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # no further step opens it
+    await further
+    os.close(reader)
+    # "one", "!wait", perhaps the other one, then "x".
     assert worker.states()[MODEL].counters.steps in (3, 4)
 
 
