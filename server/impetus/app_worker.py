@@ -6,13 +6,13 @@ BITS is `models.cache_bits`. Nobody types this command; the engine does.
 
 import logging
 import sys
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from impetus.adapters import lora, mlx_encoder
 from impetus.adapters.local_embedder import LocalEmbedder
-from impetus.adapters.mlx_model import clear_streams, load_model
+from impetus.adapters.mlx_model import clear_cache, clear_streams, load_model
 from impetus.domain.ports import Embedder
 from impetus.errors import ModelError
 from impetus.worker import memory
@@ -26,11 +26,12 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if message := outdated(version):
         refuse = partial(_refuse, message)
-        run(int(fd), refuse, refuse, Machine(memory.available, lambda _folder: 0, memory.limit(0)))
+        run(int(fd), refuse, refuse, Machine(memory.available, lambda _folder: 0, memory.limit(0), clear_cache))
         return
     megabytes, bits = numbers
-    machine = Machine(memory.available, _needed, memory.limit(int(megabytes)))
-    run(int(fd), partial(load_model, cache_bits=int(bits)), _embedder, machine, clear_streams)
+    machine = Machine(memory.available, _needed, memory.limit(int(megabytes)), clear_cache)
+    load = partial(load_model, prefix_bytes=machine.caches, cache_bits=int(bits))
+    run(int(fd), load, _embedder, machine, clear_streams)
 
 
 def _refuse(message: str, _name: object) -> NoReturn:
@@ -47,9 +48,8 @@ def _needed(folder: Path) -> int:
     return needed(base) + (needed(folder) if base != folder else 0)
 
 
-@cache
 def _embedder(folder: str) -> Embedder:
-    """The encoder in a folder, its weights held until the process ends. Texts come with their prefixes."""
+    """The encoder in a folder. Texts come with their prefixes."""
     return LocalEmbedder(Path(folder), mlx_encoder.backend, query_prefix="", document_prefix="")
 
 

@@ -99,15 +99,17 @@ class BadVectors(ModelError):
 
 
 class InsufficientMemory(ModelError):
-    """`needed` and `available` count bytes."""
+    """`needed` and `available` count bytes; `by_setting`: it is models.memory_mb that leaves no more."""
 
-    def __init__(self, model: str, needed: int, available: int) -> None:
+    def __init__(self, model: str, needed: int, available: int, *, by_setting: bool = False) -> None:
+        advice = "raise models.memory_mb" if by_setting else "close other programs"
         super().__init__(
             f"The model {model} needs {needed / 1e9:.1f} GB of memory and {max(0, available) / 1e9:.1f} GB can be had; "
-            "close other programs, choose a smaller model, or raise models.memory_mb"
+            f"choose a smaller model, or {advice}"
         )
         self.needed = needed
         self.available = available
+        self.by_setting = by_setting
 
 
 class EngineStopped(ImpetusError):

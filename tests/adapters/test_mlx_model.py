@@ -348,6 +348,16 @@ def test_the_caches_of_past_prompts_stay_within_their_budget(folder: Path) -> No
     assert answer(small, TextPrompt(f"0 {LONG.text}"))[1].usage.cached_tokens == 0
 
 
+def test_a_prompt_larger_than_the_budget_drives_no_other_out(folder: Path) -> None:
+    short = TextPrompt("class Thing:\n    value = 1\n" * 4)
+    model = load_model(folder)
+    answer(model, short)
+    small = load_model(folder, prefix_bytes=model.cached * 3 // 2)
+    answer(small, short)
+    answer(small, TextPrompt("for item in items:\n    pass\n" * 60))
+    assert answer(small, short)[1].usage.cached_tokens > 0
+
+
 TYPED = "def function(argument):\n    value = argument\n    for item in items:\n        return item\n"
 
 

@@ -23,7 +23,7 @@ from tests.support.worker import supervisor
 
 import impetus
 from impetus import __version__
-from impetus.domain.types import Piece, Priority, Sampling, Step, TextPrompt
+from impetus.domain.types import End, Piece, Priority, Sampling, Step, TextPrompt
 from impetus.worker.supervisor import Supervisor
 
 MODEL = Path(impetus.__file__).parent / "data" / "models" / "impetus-fim-43m"
@@ -31,9 +31,13 @@ COMMAND = (sys.executable, "-P", "-m", "impetus.app_worker", __version__, "0", "
 PROMPT = TextPrompt("def add(first, second):\n    return first + second\n\n\n" * 8)
 
 
+#: Of the bundled model: with it an answer ends.
+END_TOKEN = 0
+
+
 def sampling(tokens: int) -> Sampling:
     """Long enough, whatever the model would like to say."""
-    return Sampling(max_tokens=tokens, temperature=1.0, seed=1)
+    return Sampling(max_tokens=tokens, temperature=1.0, seed=1, logit_bias=((END_TOKEN, -100.0),))
 
 
 def stream(worker: Supervisor, tokens: int) -> "aclosing[AsyncGenerator[Step, None]]":
@@ -42,8 +46,8 @@ def stream(worker: Supervisor, tokens: int) -> "aclosing[AsyncGenerator[Step, No
 
 async def read(worker: Supervisor, tokens: int) -> None:
     async with stream(worker, tokens) as steps:
-        async for _ in steps:
-            pass
+        async for step in steps:
+            assert not isinstance(step, End) or step.usage.completion_tokens == tokens, "the model ended by itself"
 
 
 def cpu(worker: Supervisor) -> float:
@@ -87,7 +91,8 @@ async def steps_after_leaving(worker: Supervisor) -> int:
     await worker.unload(MODEL)  # counts from nothing again
     seen = 0
     async with stream(worker, 200) as steps:
-        async for _ in steps:
+        async for step in steps:
+            assert not isinstance(step, End), "the model ended by itself"
             seen += 1
             if seen == 20:
                 break

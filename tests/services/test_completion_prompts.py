@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.fakes import FakePower, FakeRemote, FakeRetrieval, FakeWorker, fake_models
+from tests.support.worker import supervisor
 
 from impetus.config import CompletionSettings, Settings
 from impetus.domain.completion import BRIEF_PREFIX_CHARACTERS
@@ -204,6 +205,20 @@ async def test_a_model_that_fails_is_not_in_the_way(worlds) -> None:
         await world.read_ahead()
     found = await world.completer.complete(world.cursor(f"{LINES}x = |\n"), VIEW)
     assert found is not None and found.text == "1"
+
+
+async def test_a_model_that_crashes_is_not_loaded_with_every_document_that_is_opened() -> None:
+    settings = Settings(completion=CompletionSettings(model="/models/lethal"))
+    worker = supervisor()
+    models = fake_models(worker)
+    completer = Completer(models.named_by(settings), FakeRetrieval(), settings.completion)
+    said = []
+    for _ in range(4):
+        with pytest.raises(ModelError) as failed:
+            await completer.load()
+        said.append("SIGKILL" in str(failed.value))
+    assert said == [True, True, False, False]
+    await models.close()
 
 
 async def test_without_a_model_nothing_is_loaded(worlds) -> None:

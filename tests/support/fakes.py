@@ -110,7 +110,7 @@ class FakeWorker:
         self._check_open()
         return FakeEmbedder().embed(texts)
 
-    async def load(self, model: Path) -> None:
+    async def load(self, model: Path, *, asked: bool = True) -> None:
         self._check_open()
         self._hold({**self._held, model: HeldModel("ready")})
 

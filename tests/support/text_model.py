@@ -44,8 +44,8 @@ class FakeTextModel:
     """A token is a word; prompts are read `chunk` words a step, answers are given a word a step.
 
     The answer is what stands after the last `|` of a prompt, else `answer`. A word that `actions` has does what is
-    there when its turn comes, in the middle of the step. `log` names every word in the order of its step, `drafts` the
-    draft of each sequence.
+    there when its turn comes, in the middle of the step; after a leading `!begin`, while the sequence is begun.
+    `log` names every word in the order of its step, `drafts` the draft of each sequence.
     """
 
     def __init__(
@@ -72,12 +72,19 @@ class FakeTextModel:
 
     @property
     def nbytes(self) -> int:
-        return self.weights + sum(len(word) for words in self._kept for word in words)
+        return self.weights + self.cached
+
+    @property
+    def cached(self) -> int:
+        return sum(len(word) for words in self._kept for word in words)
 
     def start(
         self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
     ) -> None:
         words = _words(prompt)
+        if words[:1] == ["!begin"]:
+            self._turn(words[1])
+            words = words[2:]
         if not words:
             raise BadRequest("The prompt is empty; send at least one character", parameter="prompt")
         if len(words) >= self.context_length:
@@ -117,7 +124,7 @@ class FakeTextModel:
 
     def trim(self, nbytes: int) -> None:
         self.trimmed.append(nbytes)
-        while self._kept and self.nbytes - self.weights > nbytes:
+        while self._kept and self.cached > nbytes:
             self._kept.pop(0)
 
     def close(self) -> None:

@@ -55,9 +55,13 @@ def make_model(
     context: int = 512,
     shape: Mapping[str, int] | None = None,
     seed: int = 7,
+    ends: bool = True,
     **tokenizer: Any,
 ) -> Path:
-    """A Qwen3; of two layers and about 100,000 parameters unless `shape`, part of its config.json, says otherwise."""
+    """A Qwen3; of two layers and about 100,000 parameters unless `shape`, part of its config.json, says otherwise.
+
+    Without `ends` it writes for as long as it may.
+    """
     from impetus.adapters.mlx_loader import prepare
 
     prepare()
@@ -90,6 +94,8 @@ def make_model(
         for name, value in tree_flatten(model.parameters())
     ]
     model.load_weights(random)
+    if not ends:  # control tokens get the logit 0, far below the best of random ones
+        model.model.embed_tokens.weight[: len(SPECIAL)] = 0
     if quantized:
         nn.quantize(model, group_size=32, bits=8)
         config["quantization"] = {"group_size": 32, "bits": 8}

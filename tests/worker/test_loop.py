@@ -1,6 +1,7 @@
 """The loop of the model thread: whose turn it is, what a cancel costs, what is in memory. All on the test's own thread:
 models put messages into the inbox in the middle of their steps, as the reading thread would."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,33 +28,40 @@ def start(number: int, text: str, priority: Priority = Priority.CHAT, model: str
 class World:
     """A loop over fake models that share one list of actions, and all that it sent."""
 
-    def __init__(self, available: int = 100 * GB, limit: int = 100 * GB, needed: int = GB) -> None:
+    def __init__(self, available: int = 100 * GB, limit: int = 100 * GB, needed: int = GB, nbytes: int = GB) -> None:
         self.available = available
         self.now = 0.0
+        self.slow_load_s = 0.0
         self.actions: dict[str, Callable[[], None]] = {}
         self.models: dict[str, FakeTextModel] = {}
         self.loads: list[str] = []
         self.sent: list[Any] = []
         self.embedded: list[int] = []
         self.failing: Exception | None = None
+        self.nbytes = nbytes
         machine = Machine(lambda: self.available, lambda folder: needed, limit)
         self.loop = Loop(self.load, self.embedder, machine, self.send, lambda: self.now)
 
     def load(self, folder: Path) -> FakeTextModel:
         self.loads.append(str(folder))
+        self.now += self.slow_load_s
         if self.failing is not None:
             raise self.failing
-        model = self.models[str(folder)] = FakeTextModel(actions=self.actions, context_length=64, chunk=1, nbytes=GB)
+        model = FakeTextModel(actions=self.actions, context_length=64, chunk=1, nbytes=self.nbytes)
+        self.models[str(folder)] = model
         return model
 
     def embedder(self, name: str) -> FakeEmbedder:
         if name != FakeEmbedder.id:
             raise NotFound(f"There is no embedder {name}")
         world = self
+        self.loads.append(name)
 
         class Recording(FakeEmbedder):
             def embed(self, texts: Any) -> Any:
                 world.embedded.append(len(texts))
+                for text in texts:
+                    world.actions.get(text, lambda: None)()
                 return super().embed(texts)
 
         return Recording()
@@ -167,6 +175,16 @@ def test_a_failure_that_names_its_sequences_spares_the_others() -> None:
     assert isinstance(world.told(2)[-1].step, End)
 
 
+def test_a_request_that_loaded_its_model_is_timed_from_then_on() -> None:
+    """A slow disk may take longer over a load than anything else is allowed to take."""
+    world = World()
+    world.slow_load_s = 1_000
+    seen: list[tuple[str, float]] = []
+    world.actions["look"] = lambda: seen.append(world.loop.progress())
+    world.run(start(1, "!begin look | last"))
+    assert seen == [("request", 0.0)]
+
+
 def test_the_model_is_named_before_its_work_begins() -> None:
     world = World()
     world.actions["look"] = lambda: seen.append(world.sent[-1])
@@ -174,6 +192,15 @@ def test_the_model_is_named_before_its_work_begins() -> None:
     world.run(start(1, "| look"), start(2, "| last", Priority.INDEX, "/m/b"))
     working = [item.model for item in world.sent if isinstance(item, Working)]
     assert working == ["/m/a", "/m/b", "/m/a", "/m/b", ""]  # both are loaded first
+    assert seen == [Working("/m/a")]
+
+
+def test_the_model_is_named_before_a_request_for_it_is_taken_in() -> None:
+    world = World()
+    world.actions["look"] = lambda: seen.append(world.sent[-1])
+    world.actions["next"] = lambda: world.put(start(2, "!begin look | last"))
+    seen: list[Any] = []
+    world.run(Load(1, "/m/a"), start(3, "| next then", model="/m/b"))
     assert seen == [Working("/m/a")]
 
 
@@ -186,8 +213,8 @@ def test_progress_says_what_is_computed_and_for_how_long() -> None:
         seen.append(world.loop.progress())
 
     world.actions["look"] = look
-    world.run(start(1, "| look last"))
-    assert seen == [("step", 7.0)]
+    world.run(start(1, "!begin look | look last"))
+    assert seen == [("request", 7.0), ("step", 7.0)]
     assert world.loop.progress() == ("", 0.0)
 
 
@@ -218,6 +245,19 @@ def test_what_does_not_fit_is_refused_with_both_figures_and_loads_nothing() -> N
     assert world.loads == []
     states = [item for item in world.sent if isinstance(item, Held)][-1].models
     assert states["/m/a"].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"available": 2 * GB}, "needs 3.2 GB of memory and 2.1 GB can be had; .* or close other programs"),
+        ({"limit": 2 * GB}, "needs 3.2 GB of memory and 2.1 GB can be had; .* or raise models.memory_mb"),
+    ],
+)
+def test_a_refusal_advises_what_helps(figures: dict[str, int], says: str) -> None:
+    world = World(needed=3 * GB, **figures)
+    world.run(start(1, "| x"))
+    assert re.search(says, str(world.error(1)))
 
 
 def test_the_least_recently_used_idle_model_makes_room() -> None:
@@ -270,21 +310,80 @@ def test_unloading_tells_who_was_being_answered() -> None:
     assert "two" not in world.models["/m/a"].log
 
 
-def test_scarce_memory_halves_caches_and_then_lets_idle_models_go() -> None:
+def test_caches_of_a_model_in_use_make_room() -> None:
+    world = World(limit=20, needed=10, nbytes=5)
+    world.actions["now"] = lambda: world.put(Load(2, "/m/b"))
+    world.run(start(1, "12345678 | x"), start(3, "| y now then last"))
+    assert world.told(2) == [Done(2)]
+    assert world.models["/m/a"].cached == 0
+    assert "then" in world.models["/m/a"].log
+
+
+def test_scarce_memory_halves_caches_and_then_lets_idle_models_go_one_at_a_time() -> None:
+    world = World()
+    seen: list[tuple[list[str], int]] = []
+
+    def look() -> None:
+        models = [name for name, model in world.models.items() if not model.closed]
+        seen.append((models, world.models["/m/a"].cached))
+        world.available, world.now = SCARCE_BYTES - 1, world.now + 10
+
+    world.actions["look"] = look
+    world.run(Load(8, "/m/b"), Load(9, "/m/c"), start(1, "1234 5678 | x"), start(2, "| y look look look look last"))
+    assert seen == [
+        (["/m/b", "/m/c", "/m/a"], 8),
+        (["/m/b", "/m/c", "/m/a"], 0),
+        (["/m/c", "/m/a"], 0),
+        (["/m/a"], 0),
+    ]
+    assert isinstance(world.told(2)[-1].step, End)  # the model in use went on
+
+
+def test_models_that_have_grown_past_the_limit_let_go_as_when_the_machine_has_no_more() -> None:
+    world = World(limit=3 * GB)
+
+    def grow() -> None:
+        world.models["/m/a"].weights += 2 * GB
+        world.now += 10
+
+    closed: list[bool] = []
+    world.actions |= {"grow": grow, "look": lambda: closed.append(world.models["/m/b"].closed)}
+    world.run(Load(8, "/m/b"), start(2, "| look grow look last"))
+    assert closed == [False, True]
+    assert isinstance(world.told(2)[-1].step, End)
+
+
+def test_caches_of_all_models_share_one_limit() -> None:
+    world = World(limit=80, needed=0, nbytes=0)
+    world.actions["look"] = lambda: setattr(world, "now", world.now + 10)
+    world.run(start(1, "12345678 | x"), start(2, "abcdefgh | x", model="/m/b"), start(3, "| y look last", model="/m/b"))
+    assert (world.models["/m/a"].cached, world.models["/m/b"].cached) == (0, 8)
+
+
+def test_an_encoder_takes_what_is_free_and_goes_before_any_model() -> None:
+    world = World(limit=GB)
+    world.actions["next"] = lambda: world.put(Load(2, "/m/a"))
+    world.run(Embed(1, "fake-v1", ("next",)), Embed(3, "fake-v1", ("a",)))
+    assert isinstance(world.told(1)[-1], Embedded)
+    assert world.told(2) == [Done(2)]
+    assert isinstance(world.error(3), InsufficientMemory)
+    assert world.loads == ["fake-v1", "/m/a"]
+
+
+def test_an_encoder_that_nobody_uses_goes_where_memory_is_scarce() -> None:
     world = World()
 
     def scarce() -> None:
         world.available, world.now = SCARCE_BYTES - 1, world.now + 10
-        world.models["/m/a"].weights += 400  # its caches have grown
 
-    def still() -> None:
-        world.now += 10
+    def last() -> None:
+        world.available = 100 * GB
+        world.put(Embed(3, "fake-v1", ("a",)))
 
-    world.actions |= {"scarce": scarce, "still": still}
-    world.run(Load(1, "/m/b"), start(2, "| scarce x still y last"))
-    assert world.models["/m/a"].trimmed[0] == 200
-    assert world.models["/m/b"].closed
-    assert isinstance(world.told(2)[-1].step, End)  # the model in use went on
+    world.actions |= {"scarce": scarce, "ask": last}
+    world.run(Embed(1, "fake-v1", ("a",)), start(2, "| scarce x ask last", Priority.INDEX))
+    assert isinstance(world.told(3)[-1], Embedded)
+    assert world.loads == ["/m/a", "fake-v1", "fake-v1"]
 
 
 @pytest.mark.parametrize(

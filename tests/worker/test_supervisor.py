@@ -4,6 +4,7 @@ Every request under way is answered exactly once, with a reason; the next one is
 """
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from tests.support.worker_child import PIPE
 from impetus.domain.types import End, Piece, Prefill, Priority, Sampling, Step, TextPrompt
 from impetus.errors import BadRequest, Busy, EngineStopped, InsufficientMemory, ModelError, NotFound
 from impetus.worker.process import Patience
-from impetus.worker.supervisor import Supervisor
+from impetus.worker.supervisor import LONGEST_PAUSE, Supervisor, pause_after
 
 MODEL, OTHER = Path("/models/a"), Path("/models/b")
 QUICK = Patience(beat_s=0.05, silence_s=1.0)
@@ -27,6 +28,14 @@ QUICK = Patience(beat_s=0.05, silence_s=1.0)
 @pytest.fixture
 async def worker() -> AsyncIterator[Supervisor]:
     made = supervisor()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Supervisor]:
+    """Whenever it looks at its clock, any pause is over."""
+    made = supervisor(clock=itertools.count(0, LONGEST_PAUSE).__next__)
     yield made
     await made.close()
 
@@ -82,7 +91,7 @@ async def test_killed_in_prefill_and_in_decode(worker: Supervisor, text: str, be
     pid = await pid_of(worker)
     found: list[type] = []
     async with stream(worker, text) as steps:
-        with pytest.raises(ModelError, match=r"was ended by SIGKILL while it worked for a; .*ask again"):
+        with pytest.raises(ModelError, match=r"SIGKILL \(.*memory ran out\) while it worked for a; .*ask again"):
             async for step in steps:
                 found.append(type(step))  # noqa: PERF401  it raises
     assert found == before
@@ -105,7 +114,7 @@ async def test_all_requests_under_way_fail_once_and_the_next_are_served(worker: 
 async def test_a_model_that_ends_the_process_twice_is_loaded_again_only_when_asked(worker: Supervisor) -> None:
     lethal = Path("/models/lethal")
     for _ in range(2):
-        with pytest.raises(ModelError, match="SIGKILL while it worked for lethal"):
+        with pytest.raises(ModelError, match=r"SIGKILL .*while it worked for lethal"):
             await said(worker, "| x", lethal)
     assert worker.pid is None
     with pytest.raises(ModelError, match="2 times in a row and is not loaded again"):
@@ -114,6 +123,46 @@ async def test_a_model_that_ends_the_process_twice_is_loaded_again_only_when_ask
         await worker.embed(str(lethal), ["x"])
     assert worker.pid is None  # no process was started for it
     assert worker.states()[lethal].state == "failed"
+
+
+async def test_what_is_loaded_by_itself_counts_as_nobody_asking(patient: Supervisor) -> None:
+    """Editors have the completion model loaded with every document that they open."""
+    lethal = Path("/models/lethal")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="SIGKILL"):
+            await patient.load(lethal, asked=False)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="impetus models load"):
+            await patient.load(lethal, asked=False)
+    assert patient.pid is None
+    with pytest.raises(ModelError, match="SIGKILL"):
+        await patient.load(lethal)
+
+
+async def test_a_draft_that_ended_the_process_twice_is_left_out(patient: Supervisor) -> None:
+    lethal = Path("/models/lethal")
+
+    async def drafted() -> str:
+        steps = patient.stream(MODEL, TextPrompt("| one"), Sampling(), Priority.CHAT, lethal)
+        async with aclosing(steps):
+            return "".join([step.text async for step in steps if isinstance(step, Piece)]).strip()
+
+    for _ in range(2):
+        with pytest.raises(ModelError, match=r"SIGKILL .*while it worked for lethal"):
+            await drafted()
+    assert await drafted() == "one"
+
+
+async def test_vectors_between_two_deaths_clear_their_embedder(worker: Supervisor) -> None:
+    """Two deaths in weeks are no reason to give up an encoder that answers between them."""
+    for _ in range(3):
+        assert len(await worker.embed("fake-v1", ["x"])) == 1
+        with pytest.raises(ModelError, match=r"SIGKILL .*while it worked for fake-v1"):
+            await worker.embed("fake-v1", ["!kill"])
+
+
+def test_the_pause_is_bounded_after_any_number_of_deaths() -> None:
+    assert [pause_after(deaths) for deaths in (1, 2, 3, 4, 100, 5_000)] == [0, 1, 2, 4, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
 async def test_after_deaths_the_start_waits_longer_and_longer() -> None:
@@ -127,6 +176,7 @@ async def test_after_deaths_the_start_waits_longer_and_longer() -> None:
         try:
             await worker.load(OTHER)
         except Busy as busy:
+            assert "the last time it was ended by SIGKILL" in str(busy)
             waits.append(busy.retry_after)
             now += busy.retry_after
     assert waits == [1.0, 2.0, 4.0]  # after the first death it starts at once
@@ -204,6 +254,16 @@ async def test_one_step_without_end_is_a_hang(hold: Hold) -> None:
     await worker.close()
 
 
+async def test_a_request_that_cannot_be_begun_is_a_hang(hold: Hold) -> None:
+    """A template, a tokenizer or a grammar that never comes to an end."""
+    worker = supervisor(patience=Patience(beat_s=0.02, step_s=0.1))
+    async with asyncio.timeout(10):
+        with pytest.raises(ModelError, match=r"was busy with one request for .* while it worked for a;"):
+            await said(worker, "!begin !wait | x")
+        assert await said(worker, "| fine") == "fine"
+    await worker.close()
+
+
 async def test_nonsense_from_the_process_ends_it(worker: Supervisor) -> None:
     with pytest.raises(ModelError, match="sent what is no message"):
         await said(worker, "| !babble x")
@@ -251,14 +311,24 @@ async def test_a_command_that_ends_at_once_is_a_death(tmp_path: Path) -> None:
 # -- cancel, end -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_left_computes_one_further_step_at_most(worker: Supervisor, hold: Hold) -> None:
+async def test_what_is_left_computes_one_further_step_at_most(worker: Supervisor, hold: Hold, tmp_path: Path) -> None:
+    """The step that may follow waits too, so that there is time to hear that nobody wants it."""
+
+    async def go_on() -> None:
+        await hold.begun()
+        hold.let_go()
+
     await worker.load(MODEL)
-    async with stream(worker, "| one !wait three four five") as steps:
+    async with stream(worker, "| one !wait !wait four five") as steps:
         await anext(steps)
         await hold.begun()  # inside the second step
     hold.let_go()
+    further = asyncio.create_task(go_on())
     assert await said(worker, "| x") == "x"
-    # "one", "!wait", perhaps "three", then "x".
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # no further step opens it
+    await further
+    os.close(reader)
+    # "one", "!wait", perhaps the other one, then "x".
     assert worker.states()[MODEL].counters.steps in (3, 4)
 
 

@@ -30,6 +30,14 @@ def load_model(folder: Path, *, prefix_bytes: int = PREFIX_BYTES, cache_bits: in
     return MlxTextModel(network, tokenizer, mlx_loader.context_length(config), folder.name, prefix_bytes)
 
 
+def clear_cache() -> None:
+    """Give back the buffers that MLX keeps for later."""
+    if "mlx.core" in sys.modules:
+        import mlx.core as mx
+
+        mx.clear_cache()
+
+
 def clear_streams() -> None:
     """The model thread's last statement where it has used MLX: without it the process aborts at exit."""
     if "mlx.core" in sys.modules:

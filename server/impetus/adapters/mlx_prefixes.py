@@ -71,8 +71,11 @@ class PrefixCache:
         return layers, shared
 
     def put(self, tokens: Sequence[int], layers: Layers, *, copied: bool) -> None:
-        """Keep `layers`, which hold exactly `tokens`. With `copied` the caller goes on to use its own."""
-        if not tokens or not layers:
+        """Keep `layers`, which hold exactly `tokens`. With `copied` the caller goes on to use its own.
+
+        What is larger than the budget would drive all others out and then not fit itself.
+        """
+        if not tokens or not layers or nbytes(layers) > self._budget:
             return
         prefix = Prefix(np.asarray(tokens, np.int32), copy.deepcopy(layers) if copied else layers)
         for i, kept in enumerate(self._kept):

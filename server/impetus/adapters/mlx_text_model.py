@@ -61,6 +61,10 @@ class MlxTextModel:
     def nbytes(self) -> int:
         return self._weights + self._prefixes.nbytes + sum(lane.nbytes for lane in self._lanes.values())
 
+    @property
+    def cached(self) -> int:
+        return self._prefixes.nbytes
+
     def start(
         self, number: int, prompt: Prompt, sampling: Sampling, priority: Priority, draft: TextModel | None = None
     ) -> None:

@@ -366,6 +366,11 @@ class TextModel(Protocol):
         ...
 
     @property
+    def cached(self) -> int:
+        """Those of past prompts, which `trim` can give back."""
+        ...
+
+    @property
     def counters(self) -> Counters: ...
 
     def start(
@@ -446,8 +451,8 @@ class ModelWorker(Protocol):
         """(n, dimensions), by the embedder of this id, at INDEX priority."""
         ...
 
-    async def load(self, model: Path) -> None:
-        """Load it now, also one that is not loaded by itself any more because it ended the process twice."""
+    async def load(self, model: Path, *, asked: bool = True) -> None:
+        """Load it now. One that ended the process twice is tried again only if a person `asked` for it."""
         ...
 
     async def unload(self, model: Path) -> None:

@@ -113,9 +113,9 @@ class Completer:
             await self._prompts.read(request)
 
     async def load(self) -> None:
-        """Load the model if completions are wanted."""
+        """Load the model if completions are wanted. That is a guess: nobody has asked for it yet."""
         if self._models.has("completion") and self._settings.enable:
-            await self._models.load("completion")
+            await self._models.load("completion", asked=False)
 
     async def others(self, cursor: Cursor, view: View, number: int) -> list[Completion]:
         """Up to `number` further completions of a place, drawn at random; the same one is not given twice."""

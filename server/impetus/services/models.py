@@ -111,7 +111,9 @@ class Model(Protocol):
         """
         ...
 
-    async def load(self) -> None: ...
+    async def load(self, *, asked: bool) -> None:
+        """`asked` as in `ModelWorker.load`."""
+        ...
 
     async def unload(self) -> None: ...
 
@@ -251,8 +253,8 @@ class _Local:
                 if isinstance(step, Piece):
                     return
 
-    async def load(self) -> None:
-        await self._worker.load(self._folder)
+    async def load(self, *, asked: bool) -> None:
+        await self._worker.load(self._folder, asked=asked)
 
     async def unload(self) -> None:
         await self._worker.unload(self._folder)
@@ -294,7 +296,7 @@ class _Remote:
         """What its server keeps of prompts is its own affair."""
         return
 
-    async def load(self) -> None:
+    async def load(self, *, asked: bool) -> None:
         return
 
     async def unload(self) -> None:
@@ -340,9 +342,11 @@ class SessionModels:
         chat = self._roles["chat"]
         return chat.draft if isinstance(chat, _Local) else None
 
-    async def load(self, role: ModelRole) -> None:
-        """Load a local model now, also one that is not loaded by itself any more; does nothing to a remote one."""
-        await self._model(role).load()
+    async def load(self, role: ModelRole, *, asked: bool = True) -> None:
+        """Load a local model now, if a person `asked` also one that is not loaded by itself any more; does nothing to a
+        remote one.
+        """
+        await self._model(role).load(asked=asked)
 
     async def unload(self, role: ModelRole) -> None:
         """Give a local model's memory back; does nothing to a remote one."""

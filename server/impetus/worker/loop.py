@@ -7,7 +7,8 @@ waits for one step of anybody else at most. Knows no model runtime; `load` bring
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,8 +51,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.inbox: SimpleQueue[Request | Cancel | Stop] = SimpleQueue()
-        self._held = Residency(load, machine, lambda held: send(messages.Held(held)), self._unloading, clock)
-        self._embedder = embedder
+        self._held = Residency(load, embedder, machine, lambda held: send(messages.Held(held)), self._unloading, clock)
         self._send = send
         self._clock = clock
         self._sequences: dict[int, tuple[str, Priority]] = {}
@@ -89,17 +89,19 @@ class Loop:
         if any(isinstance(message, Stop) for message in come):
             return False
         cancelled = {message.number for message in come if isinstance(message, Cancel)}
-        for message in come:
-            if isinstance(message, Cancel):
-                self._cancel(message.number)
-            elif not isinstance(message, Stop) and message.number not in cancelled:
-                self._guarded(message.number, partial(self._act, message))
+        with self._busy("request"):
+            for message in come:
+                if isinstance(message, Cancel):
+                    self._cancel(message.number)
+                elif not isinstance(message, Stop) and message.number not in cancelled:
+                    self._guarded(message.number, partial(self._act, message))
         return True
 
     def _act(self, request: Request) -> None:
         match request:
             case Start(number, name, wrapped, sampling, priority, draft):
                 model = self._loaded(name).model
+                self._turn_to(name)  # a template, a tokenizer and a grammar can end or hold up the process too
                 model.start(number, wrapped.prompt, sampling, priority, self._draft(draft, name) if draft else None)
                 self._sequences[number] = (name, priority)
             case Embed(number, embedder, texts):
@@ -158,14 +160,12 @@ class Loop:
         loaded = self._loaded(name)
         loaded.stepped = self._steps
         self._turn_to(name)
-        self._doing = ("step", self._clock())
         try:
-            given = loaded.model.step(priority)
+            with self._busy("step"):
+                given = loaded.model.step(priority)
         except Exception as error:
             self._lose(name, priority, error)
             return
-        finally:
-            self._doing = ("", self._clock())
         told: list[ToEngine] = []
         for number, step in given:
             if number in self._sequences:
@@ -195,19 +195,16 @@ class Loop:
         def embed() -> None:
             self._embedded = self._steps
             self._turn_to(job.embedder)
-            self._doing = ("embed", self._clock())
             batch, job.texts = job.texts[:EMBED_BATCH], job.texts[EMBED_BATCH:]
-            job.done.append(self._embedder(job.embedder).embed(batch))
+            job.done.append(self._held.encoder(job.embedder).embed(batch))
             if job.texts:
                 self._embeddings.append(job)
                 return
             vectors = np.concatenate(job.done).astype("<f4")
             self._send(messages.Embedded(job.number, vectors.shape[1], vectors.tobytes()))
 
-        try:
+        with self._busy("embed"):
             self._guarded(job.number, embed)
-        finally:
-            self._doing = ("", self._clock())
 
     def _draft(self, name: str, beside: str) -> TextModel | None:
         """The draft of a model; None where it cannot be had, because the answer is the same without it."""
@@ -223,11 +220,8 @@ class Loop:
         if found is not None:
             return found
         self._turn_to(name)
-        self._doing = ("load", self._clock())
-        try:
+        with self._busy("load"):
             return self._held.load(name, beside)
-        finally:
-            self._doing = ("", self._clock())
 
     def _unloading(self, name: str) -> None:
         """Who was being answered is told."""
@@ -235,6 +229,16 @@ class Loop:
             del self._sequences[number]
             error = ModelError(f"The model {Path(name).name} was unloaded while it was answering; ask again")
             self._send(messages.failed(number, error))
+
+    @contextmanager
+    def _busy(self, doing: str) -> Iterator[None]:
+        """For `progress`. What goes on afterwards is timed anew: a request may have begun with loading its model."""
+        before, _ = self._doing
+        self._doing = (doing, self._clock())
+        try:
+            yield
+        finally:
+            self._doing = (before, self._clock())
 
     def _turn_to(self, name: str) -> None:
         if name != self._working:

@@ -156,7 +156,9 @@ class Failed(_Message, frozen=True):
 
 
 class Pong(_Message, frozen=True):
-    """What the model thread is doing ("load", "step", "embed", or nothing) and for how many seconds already."""
+    """What the model thread is doing ("request": it takes one in; "load", "step", "embed", or nothing) and for how many
+    seconds already.
+    """
 
     doing: str
     seconds: float

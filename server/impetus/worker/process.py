@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. A worker is replaced when it is silent for `silence_s`, or at one step or one load for longer."""
+    """Seconds. A worker is replaced when it is silent for `silence_s`, or at one step, load or request for longer."""
 
     start_s: float = 60.0  # to its first sign of life
     beat_s: float = 2.0
@@ -121,9 +121,10 @@ class WorkerProcess:
                 async with asyncio.timeout(self._patience.stop_s):
                     code = await self._process.wait()
             except TimeoutError:
-                self._kill()
+                self._condemn("hung up and did not end")
                 code = await self._process.wait()
-            self._ended(self._verdict or how(code), self._asked)
+            likely = " (probably by the system, because memory ran out)" if code == -signal.SIGKILL else ""
+            self._ended(self._verdict or how(code) + likely, self._asked)
 
     async def _beat(self) -> None:
         """Counts beats of our own instead of reading a clock: while this process is stopped, nothing is missed."""

@@ -1,7 +1,7 @@
 """Which models are in memory: loaded when they are needed, let go of when memory is. Knows no model runtime.
 
 A model is loaded only if it fits beside the others, after letting go of those that nobody uses. Where memory gets
-scarce later, caches shrink first.
+scarce later, caches shrink first. An encoder works in the background, so it takes only what is free.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from impetus.domain.ports import HeldModel, TextModel
+from impetus.domain.ports import Embedder, HeldModel, TextModel
 from impetus.errors import ImpetusError, InsufficientMemory, ModelError
 
 log = logging.getLogger(__name__)
@@ -19,22 +19,39 @@ log = logging.getLogger(__name__)
 LOOK_S = 5.0
 SCARCE_BYTES = 512 * 1024 * 1024
 
+#: Share of the limit that caches of past prompts may take.
+CACHE_SHARE = 1 / 8
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What has to be known of memory, in bytes. `limit` is for all models together."""
+    """What has to be known of memory, in bytes. `limit` is for all models together; `reclaim` gives back what the
+    runtime keeps of what was let go of.
+    """
 
     available: Callable[[], int]
     needed: Callable[[Path], int]
     limit: int
+    reclaim: Callable[[], None] = lambda: None
+
+    @property
+    def caches(self) -> int:
+        """The limit of the caches of past prompts of all models together."""
+        return int(self.limit * CACHE_SHARE)
 
 
 @dataclass(slots=True)
 class Loaded:
     model: TextModel
-    weights: int
     detail: str
     stepped: int = 0  # when it had its turn, counted in steps of the loop
+
+
+@dataclass(slots=True)
+class _Encoder:
+    embedder: Embedder
+    nbytes: int  # as estimated
+    used: float
 
 
 class Residency:
@@ -43,13 +60,16 @@ class Residency:
     def __init__(
         self,
         load: Callable[[Path], TextModel],
+        embedder: Callable[[str], Embedder],
         machine: Machine,
         changed: Callable[[dict[str, HeldModel]], None],
         unloading: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
         self.models: OrderedDict[str, Loaded] = OrderedDict()  # least recently used first
+        self._encoders: dict[str, _Encoder] = {}
         self._load = load
+        self._embedder = embedder
         self._machine = machine
         self._changed = changed
         self._unloading = unloading
@@ -79,9 +99,19 @@ class Residency:
             self._changed(self.held())
             raise error
         detail = f"loaded in {self._clock() - began:.1f} s from {name}"
-        self.models[name] = Loaded(model, model.nbytes, detail)
+        self.models[name] = Loaded(model, detail)
         self._changed(self.held())
         return self.models[name]
+
+    def encoder(self, name: str) -> Embedder:
+        """To be asked for anew with each batch: between two it may have had to go. Raises InsufficientMemory."""
+        if name not in self._encoders:
+            needed = self._machine.needed(Path(name))
+            if needed > self._room():
+                raise self._too_large(name, needed, 0)
+            self._encoders[name] = _Encoder(self._embedder(name), needed, self._clock())
+        self._encoders[name].used = self._clock()
+        return self._encoders[name].embedder
 
     def unload(self, name: str) -> None:
         self._failures.pop(name, None)
@@ -99,42 +129,84 @@ class Residency:
         }
 
     def watch(self) -> None:
-        """Where memory is scarce, halve the caches; where that gave nothing, let go of what nobody uses."""
+        """Keep caches within their limit. Where memory is scarce, halve them; where there are none, let go of one that
+        nobody uses, and see at the next look what that gave.
+        """
         if self._clock() - self._looked < LOOK_S:
             return
         self._looked = self._clock()
-        available = self._machine.available()
-        if available >= SCARCE_BYTES:
+        self._shrink(self._machine.caches)
+        available, held = self._machine.available(), self._nbytes()
+        if available >= SCARCE_BYTES and held <= self._machine.limit:
             return
-        log.warning("%d MB of memory are left; caches shrink", available // 1_000_000)
-        for name, loaded in list(self.models.items()):
-            caches = loaded.model.nbytes - loaded.weights
-            if caches > 0:
-                loaded.model.trim(caches // 2)
-            elif loaded.model.waiting() is None:
-                self.unload(name)
+        log.warning("%d MB of memory are left, and models hold %d MB", available // 1_000_000, held // 1_000_000)
+        caches = self._caches()
+        if caches:
+            self._shrink(caches // 2)
+        else:
+            self._let_one_go()
         self._changed(self.held())
 
     def close(self) -> None:
         for loaded in self.models.values():
             loaded.model.close()
         self.models.clear()
+        self._encoders.clear()
 
     def _make_room(self, name: str, beside: str) -> None:
+        """Encoders go first, then models that nobody uses, then the caches of those that are in use."""
         needed = self._machine.needed(Path(name))
         idle = {other: held for other, held in self.models.items() if held.model.waiting() is None and other != beside}
-        most = self._room() + sum(held.model.nbytes for held in idle.values())
-        if needed > most:
-            raise InsufficientMemory(Path(name).name, needed, most)
+        in_use = [held.model for other, held in self.models.items() if other not in idle]
+        spare = sum(held.model.nbytes for held in idle.values()) + sum(model.cached for model in in_use)
+        spare += sum(encoder.nbytes for encoder in self._encoders.values())
+        if needed > self._room() + spare:
+            raise self._too_large(name, needed, spare)
+        if needed > self._room():
+            self._encoders.clear()
+            self._machine.reclaim()
         for other in idle:
             if needed <= self._room():
                 return
             log.warning("%s makes room for %s", other, name)
             self.unload(other)
+        missing = needed - self._room()
+        if missing > 0:
+            self._shrink(max(0, self._caches() - missing))
+
+    def _too_large(self, name: str, needed: int, spare: int) -> InsufficientMemory:
+        by_setting = self._machine.limit - self._nbytes() < self._machine.available()
+        return InsufficientMemory(Path(name).name, needed, self._room() + spare, by_setting=by_setting)
+
+    def _shrink(self, budget: int) -> None:
+        """Trim caches to so many bytes together, those of the least recently used model first."""
+        for loaded in self.models.values():
+            surplus = self._caches() - budget
+            if surplus <= 0:
+                return
+            loaded.model.trim(max(0, loaded.model.cached - surplus))
+
+    def _let_one_go(self) -> None:
+        """Of the encoders and models that nobody uses."""
+        for name, encoder in self._encoders.items():
+            if self._clock() - encoder.used > LOOK_S:
+                del self._encoders[name]
+                self._machine.reclaim()
+                return
+        for name, loaded in self.models.items():
+            if loaded.model.waiting() is None:
+                self.unload(name)
+                return
 
     def _room(self) -> int:
-        held = sum(loaded.model.nbytes for loaded in self.models.values())
-        return min(self._machine.available(), self._machine.limit - held)
+        return min(self._machine.available(), self._machine.limit - self._nbytes())
+
+    def _nbytes(self) -> int:
+        models = sum(loaded.model.nbytes for loaded in self.models.values())
+        return models + sum(encoder.nbytes for encoder in self._encoders.values())
+
+    def _caches(self) -> int:
+        return sum(loaded.model.cached for loaded in self.models.values())
 
 
 def unforeseen(error: Exception) -> ModelError:

@@ -1,7 +1,7 @@
 """The engine's `ModelWorker`: brings the worker process up when it is needed, replaces one that died, ends an idle one.
 
 What a dying process had under way fails with the reason and is not tried again here. A model that was at work in two
-deaths, with no answer completed between them, is not loaded again until `load` asks for it.
+deaths, with no answer completed between them, is not loaded again until a person asks for it.
 """
 
 import asyncio
@@ -46,10 +46,10 @@ LONGEST_PAUSE = 30.0
 
 
 class _Pending:
-    """A request under way: who it is for, and what came for it."""
+    """A request under way: the models that it needs, and what came for it."""
 
-    def __init__(self, model: str) -> None:
-        self.model = model
+    def __init__(self, models: tuple[str, ...]) -> None:
+        self.models = models
         self.answers: asyncio.Queue[Answer | ImpetusError] = asyncio.Queue()
 
     async def next(self) -> Answer:
@@ -85,6 +85,7 @@ class Supervisor:
         self._failures: dict[str, str] = {}  # outlive the process that met them
         self._working = ""
         self._deaths = 0  # since an answer was completed
+        self._last_end = ""
         self._blame: Counter[str] = Counter()
         self._not_before = 0.0
         self._listeners: list[Callable[[], None]] = []
@@ -97,13 +98,15 @@ class Supervisor:
     async def stream(
         self, model: Path, prompt: Prompt, sampling: Sampling, priority: Priority, draft: Path | None = None
     ) -> AsyncGenerator[Step, None]:
-        name = str(model)
+        name, beside = str(model), str(draft) if draft is not None else ""
         self._check(name)
+        if self._is_lethal(beside):
+            beside = ""  # the answer is the same without it
 
         def start(number: int) -> Request:
-            return messages.start(number, name, prompt, sampling, priority, str(draft) if draft is not None else "")
+            return messages.start(number, name, prompt, sampling, priority, beside)
 
-        async with self._request(name, start) as request:
+        async with self._request((name, beside), start) as request:
             while True:
                 answer = await request.next()
                 assert isinstance(answer, Stepped)
@@ -113,14 +116,16 @@ class Supervisor:
 
     async def embed(self, embedder: str, texts: Sequence[str]) -> Vectors:
         self._check(embedder)
-        async with self._request(embedder, lambda number: messages.Embed(number, embedder, tuple(texts))) as request:
+        async with self._request((embedder,), lambda number: messages.Embed(number, embedder, tuple(texts))) as request:
             answer = await request.next()
         assert isinstance(answer, Embedded)
         return np.frombuffer(answer.vectors, "<f4").reshape(-1, answer.dimensions)
 
-    async def load(self, model: Path) -> None:
-        self._blame.pop(str(model), None)
-        self._failures.pop(str(model), None)
+    async def load(self, model: Path, *, asked: bool = True) -> None:
+        if asked:
+            self._blame.pop(str(model), None)
+            self._failures.pop(str(model), None)
+        self._check(str(model))
         await self._call(str(model), lambda number: messages.Load(number, str(model)))
 
     async def unload(self, model: Path) -> None:
@@ -153,21 +158,24 @@ class Supervisor:
     # -- requests ------------------------------------------------------------------------------------------------------
 
     def _check(self, model: str) -> None:
-        if self._blame[model] >= LETHAL:
+        if self._is_lethal(model):
             raise ModelError(_lethal(model, self._blame[model]))
 
+    def _is_lethal(self, model: str) -> bool:
+        return self._blame[model] >= LETHAL
+
     async def _call(self, model: str, make: Callable[[int], Request]) -> Done:
-        async with self._request(model, make) as request:
+        async with self._request((model,), make) as request:
             answer = await request.next()
         assert isinstance(answer, Done)
         return answer
 
     @contextlib.asynccontextmanager
-    async def _request(self, model: str, make: Callable[[int], Request]) -> AsyncIterator[_Pending]:
+    async def _request(self, models: tuple[str, ...], make: Callable[[int], Request]) -> AsyncIterator[_Pending]:
         """One request from its sending to its last answer; left earlier, it is cancelled."""
         process = await self._running()
         number = next(self._numbers)
-        request = self._pending[number] = _Pending(model)
+        request = self._pending[number] = _Pending(models)
         try:
             try:
                 process.send(make(number))
@@ -193,7 +201,8 @@ class Supervisor:
                 wait = self._not_before - self._clock()
                 if wait > 0:
                     raise Busy(
-                        f"The model process ended {self._deaths} times in a row; it starts in {math.ceil(wait)} s",
+                        f"The model process ended {self._deaths} times in a row, the last time it {self._last_end}; it "
+                        f"starts in {math.ceil(wait)} s",
                         retry_after=wait,
                     )
                 try:
@@ -244,9 +253,10 @@ class Supervisor:
         request = self._pending.get(answer.number)
         if request is None:
             return  # it left meanwhile
-        if isinstance(answer, Ended):
+        if isinstance(answer, Ended | Embedded):
             self._deaths = 0
-            self._blame.pop(request.model, None)
+            for model in request.models:
+                self._blame.pop(model, None)
         if not isinstance(answer, Stepped) or isinstance(answer, Ended):
             del self._pending[answer.number]  # nothing is left to cancel
         request.answers.put_nowait(answer)
@@ -257,15 +267,14 @@ class Supervisor:
         model, self._working = self._working, ""
         if not asked:
             self._deaths += 1
-            pause = min(LONGEST_PAUSE, 2.0 ** (self._deaths - 2)) if self._deaths > 1 else 0.0
-            self._not_before = self._clock() + pause
+            self._not_before = self._clock() + pause_after(self._deaths)
             if model:
                 self._blame[model] += 1
-                if self._blame[model] >= LETHAL:
+                if self._is_lethal(model):
                     self._failures[model] = _lethal(model, self._blame[model])
-        doing = f" while it worked for {Path(model).name}" if model else ""
-        log.log(logging.INFO if asked else logging.ERROR, "The model process %s%s", how, doing)
-        self._fail_all(lambda: ModelError(f"The model process {how}{doing}; it starts again by itself: ask again"))
+        self._last_end = f"{how} while it worked for {Path(model).name}" if model else how
+        log.log(logging.INFO if asked else logging.ERROR, "The model process %s", self._last_end)
+        self._fail_all(lambda: ModelError(f"The model process {self._last_end}; it starts again by itself: ask again"))
         self._changed()
 
     def _fail_all(self, error: Callable[[], ImpetusError]) -> None:
@@ -278,8 +287,16 @@ class Supervisor:
             listener()
 
 
+def pause_after(deaths: int) -> float:
+    """Seconds before the next start, after so many deaths in a row."""
+    if deaths < 2:
+        return 0.0
+    return min(LONGEST_PAUSE, 2.0 ** min(deaths - 2, 10))  # a float has no room for 2 ** 1024
+
+
 def _lethal(model: str, deaths: int) -> str:
     return (
         f"The model {Path(model).name} ended the model process {deaths} times in a row and is not loaded again by "
-        "itself; choose another one, or restart Impetus to try it again"
+        "itself; choose another one, or try it again with `impetus models load chat` (or completion), or by restarting "
+        "Impetus"
     )
