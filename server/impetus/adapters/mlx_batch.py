@@ -67,7 +67,8 @@ class Batch:
         taken = [self._layers]
         if len(self.rows) > 1:
             taken = [self._extract(row) for row in places]
-            mx.eval([layer.state for layers in taken for layer in layers])  # or they would hold on to all rows
+            # Or they would hold on to all rows. The next step need not wait for it.
+            mx.async_eval([layer.state for layers in taken for layer in layers])  # type: ignore[no-untyped-call]
         self.rows = [self.rows[row] for row in keep]
         if not keep:
             self._layers, self._next, self._drawn = [], None, None

@@ -118,6 +118,7 @@ class Lane:
 
     def _read_some(self) -> Steps:
         self._chunks += 1
+        rows = self._rows
         shortest = min(self._reading, key=self._left)
         chosen = self._reading[0] if self._chunks % OLDEST_EVERY == 0 else shortest
         end = self._counters.prefill_tokens + self._chunk
@@ -134,6 +135,8 @@ class Lane:
             except ModelError as error:  # what the others gave goes first
                 self._failed = _joined(self._failed, error)
                 break
+        if self._rows > rows:  # what they were merged from would be kept for later
+            mx.clear_cache()
         return steps
 
     def _left(self, sequence: Sequence) -> int:
@@ -189,7 +192,6 @@ class Lane:
             batch = DraftedBatch(self._network, self._counters)
             self._batches.append(batch)
         self._guarded([sequence, *batch.rows], partial(batch.join, sequence, token))
-        mx.clear_cache()
 
     # -- decoding ----------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,6 @@ import mlx.nn as nn
 import numpy as np
 from numpy.typing import NDArray
 
-from impetus.adapters import blas
-
 #: Rows up to which gemv, once for each, is faster than gemm.
 MOST_ROWS = 2
 
@@ -22,7 +20,6 @@ def use(network: Any) -> None:
 
     Such a product is computed at once, not when its result is asked for.
     """
-    blas.one_thread_for_numpy()  # more would stand in the way of those of MLX
     for _, module in network.named_modules():
         if type(module) is nn.Linear:
             module.__class__ = _Linear
