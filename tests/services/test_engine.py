@@ -14,6 +14,10 @@ from impetus.errors import IndexFailed, NotFound
 from impetus.services.session import Session
 
 
+def nothing_open(_root: Path) -> set[str]:
+    return set()
+
+
 async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
     home, root = tmp_path / "home", tmp_path / "project"
     root.mkdir()
@@ -22,12 +26,12 @@ async def test_a_folder_whose_index_cannot_be_made_leaves_nothing_behind(tmp_pat
     try:
         for _ in range(2):
             with pytest.raises(IndexFailed):
-                await engine.open_root(root, engine.settings.index, set)
+                await engine.open_root(root, engine.settings.index, nothing_open)
         assert (engine.status().indexes, engine.status().health) == ((), Health.OK)
         with pytest.raises(NotFound):
             engine.index(root)
         home.unlink()
-        await engine.open_root(root, engine.settings.index, set)  # what was in the way is gone
+        await engine.open_root(root, engine.settings.index, nothing_open)  # what was in the way is gone
         await engine.index(root).idle()
         assert engine.status().indexes[0].phase == "ready"
     finally:
@@ -38,7 +42,7 @@ async def test_a_folder_that_cannot_be_looked_into_is_refused_in_words(tmp_path:
     engine = await create_engine(resolve({"index": {"watch": False}})[0], home=tmp_path / "home")
     try:
         with pytest.raises(NotFound, match="cannot be opened: File name too long"):
-            await engine.open_root(tmp_path / ("x" * 300), engine.settings.index, set)
+            await engine.open_root(tmp_path / ("x" * 300), engine.settings.index, nothing_open)
     finally:
         await engine.close()
 
@@ -117,7 +121,7 @@ async def test_a_status_without_indexing_counts_what_is_there(tmp_path: Path) ->
         index = {"watch": False, "enable": enable}
         settings = resolve({"index": index, "embedding": {"model": str(model), "compute": "cpu"}})[0]
         engine = await create_engine(settings, home=tmp_path / "home")
-        await engine.open_root(root, engine.settings.index, set)
+        await engine.open_root(root, engine.settings.index, nothing_open)
         filling = engine.index(root).filling
         assert filling is not None
         if enable:

@@ -141,6 +141,9 @@ async def test_an_index_keeps_the_settings_of_its_first_client_and_the_other_is_
     first, second = Session(engine, settings(index={"exclude": ["b.py"]})), Session(engine)
     await first.open_root(root)
     await second.open_root(root)
+    for session, path in ((first, "a.py"), (second, "b.py")):
+        session.documents.set(Document(str(root / path), "", 1, "python"))
+    assert engine.index(root).open_first() == {"a.py", "b.py"}
     assert await found(second, "parse_header") == ["a.py"]
     assert first.status().problems == ()
     (problem,) = second.status().problems

@@ -61,7 +61,7 @@ async def live_index(
     repository = repository or repository_in(store.folder_for(home, root), embedder, neural and neural.embedder)
     await repository.open()
     index = RootIndex(root, repository, Disk(settings), embedder, ParsePool(1), None, settings, on_change, neural)
-    index.open_first = open_first
+    index.users.append(lambda _root: open_first())
     index.start()
     try:
         yield index

@@ -35,7 +35,7 @@ from impetus.services.models import ModelPull, Models, SessionModels
 from impetus.services.neural import Neural
 from impetus.services.repository import Repository
 from impetus.services.retriever import Retriever
-from impetus.services.root_index import RootIndex
+from impetus.services.root_index import OpenPaths, RootIndex
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Engine:
 
     # -- roots ---------------------------------------------------------------------------------------------------------
 
-    async def open_root(self, root: Path, settings: IndexSettings, first: Callable[[], set[str]]) -> None:
+    async def open_root(self, root: Path, settings: IndexSettings, client: OpenPaths) -> None:
         """Index and watch `root` (absolute); returns at once, the index follows.
 
         Opening again only counts: an index keeps the settings of its first client until all have left it.
@@ -105,8 +105,7 @@ class Engine:
                 index = await self._new_index(root, repository, settings)
             else:
                 await index.repository.open()  # where it could not be built anew
-            index.users += 1
-            index.open_first = first
+            index.users.append(client)
 
     def _repository_for(self, root: Path) -> Repository:
         try:
@@ -144,13 +143,14 @@ class Engine:
             await index.filling.measure()
         return index
 
-    async def close_root(self, root: Path) -> None:
+    async def close_root(self, root: Path, client: OpenPaths) -> None:
+        """`client` is what opened it."""
         index = self._indexes.get(root)
         if index is None:
             return
         async with self._gates[index.repository.key]:
-            index.users -= 1
-            if index.users > 0:
+            index.users.remove(client)
+            if index.users:
                 return
             del self._indexes[root]
             await index.close()

@@ -21,6 +21,9 @@ from impetus.services.updating import update
 
 log = logging.getLogger(__name__)
 
+#: Paths under a root that a client has open.
+OpenPaths = Callable[[Path], set[str]]
+
 _DAY = 86_400.0
 #: A folder that vanished, or an index that another process keeps, is looked at again after so many seconds.
 _AGAIN_S = 5.0
@@ -43,9 +46,8 @@ class RootIndex:
     ) -> None:
         self.root = root
         self.repository = repository
-        self.users = 0
+        self.users: list[OpenPaths] = []  # one for each client that has the root open
         self.progress = IndexProgress(root, "scanning")
-        self.open_first: Callable[[], set[str]] = set  # paths to index before all others
         self.files = files
         self._embedder = embedder
         self._analyzer = analyzer
@@ -69,9 +71,7 @@ class RootIndex:
         self._settling: asyncio.Task[None] | None = None
         self._neural = neural
         self.filling = (
-            Filling(root, repository, files, neural, self.idle, lambda: self.open_first(), on_change)
-            if neural
-            else None
+            Filling(root, repository, files, neural, self.idle, self.open_first, on_change) if neural else None
         )
 
     def start(self) -> None:
@@ -90,6 +90,10 @@ class RootIndex:
         if self._neural is not None:
             self._neural.touch()
         self._dirty.note(paths)
+
+    def open_first(self) -> set[str]:
+        """Paths to index before all others: what people have open."""
+        return {path for open_paths in self.users for path in open_paths(self.root)}
 
     async def idle(self) -> None:
         """Until everything noted so far is in the index (or has failed)."""

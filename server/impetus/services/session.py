@@ -93,13 +93,13 @@ class Session:
     async def open_root(self, root: Path) -> None:
         """Start indexing a folder; returns at once. Raises NotFound when there is no such folder."""
         if root not in self._roots:
-            await self.engine.open_root(root, self.settings.index, lambda: self._open_paths(root))
+            await self.engine.open_root(root, self.settings.index, self._open_paths)
             self._roots.append(root)
 
     async def close_root(self, root: Path) -> None:
         if root in self._roots:
             self._roots.remove(root)
-            await self.engine.close_root(root)
+            await self.engine.close_root(root, self._open_paths)
 
     def _open_paths(self, root: Path) -> set[str]:
         places = (self.view.locate(key) for key in self.documents.snapshot())
