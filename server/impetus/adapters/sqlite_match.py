@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 #: best hits at 100,000 (docs/performance.md).
 _SCORED = 4_000
 _SCORED_SHARE = 50
-#: The rare terms that a chunk must hold one of stand in so many chunks at least, as many as a query ranks: what a person
-#: asks for must not fail because a word is mistyped, or stands in one comment.
+#: The rare terms that a chunk must hold one of stand in so many chunks at least, as many as a query ranks: what a
+#: person asks for must not fail because a word is mistyped, or stands in one comment.
 _LEAST = 250
 
 
