@@ -12,6 +12,7 @@ from tests.support.live_index import live_index, repository_in
 from impetus.adapters import sqlite_schema, store
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader, failures
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
+from impetus.domain.postings import key_of
 from impetus.errors import IndexCorrupt, IndexFailed
 
 
@@ -142,6 +143,22 @@ def test_a_reader_of_another_version_is_told_who_keeps_the_index(file: Path) -> 
         SqliteCatalogReader(file).counts(ROOT)
 
 
+def test_postings_that_do_not_fit_together_are_damage(file: Path) -> None:
+    writer = SqliteCatalogWriter(file)
+    put(writer, {"a.py": "def one(): pass\n"})
+    writer.close()
+    for column, value in (("uses", b""), ("chunks", b"\x01"), ("numbers", b"\0\0\0\0")):
+        with closing(sqlite3.connect(file)) as db, db:
+            before = db.execute(f"SELECT {column} FROM lexicon").fetchone()
+            db.execute(f"UPDATE lexicon SET {column} = ?", (value,))
+        reader = SqliteCatalogReader(file)
+        with pytest.raises(IndexCorrupt, match="built anew"):
+            reader.lexical(["one"], 5)
+        reader.close()
+        with closing(sqlite3.connect(file)) as db, db:
+            db.execute(f"UPDATE lexicon SET {column} = ?", before)
+
+
 def test_a_full_disk_fails_with_advice_and_keeps_what_was_committed(file: Path) -> None:
     number, _, message = run_python(FULL_DISK, str(file)).partition(" ")
     assert "Free disk space" in message
@@ -152,7 +169,7 @@ def test_a_full_disk_fails_with_advice_and_keeps_what_was_committed(file: Path) 
         assert "after.py" in writer.files(ROOT)
     finally:
         writer.close()
-    assert vocabulary(file)["after"] == (1, 1)
+    assert vocabulary(file)[key_of("after")] == (1, 1)
 
 
 def test_a_folder_without_rights_says_so(tmp_path: Path) -> None:

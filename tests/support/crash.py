@@ -24,6 +24,7 @@ import psutil
 from impetus.adapters import store
 from impetus.config import IndexSettings
 from impetus.domain.ports import Embedder
+from tests.support.catalog import vocabulary
 from tests.support.live_index import live_index
 
 _SERVER = Path(__file__).parents[2] / "server"
@@ -189,8 +190,6 @@ def content(folder: Path, root: Path, embedder: Embedder) -> dict[str, Any]:
         opened.close()
     with closing(sqlite3.connect(folder / store.CATALOG)) as catalog:
         assert catalog.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        catalog.execute("INSERT INTO lexicon (lexicon) VALUES ('integrity-check')")
-        words = {term: (chunks, uses) for term, chunks, uses in catalog.execute("SELECT * FROM vocabulary")}
         chunks = {key for (key,) in catalog.execute("SELECT key FROM chunks")}
     with closing(sqlite3.connect(folder / "vectors.sqlite")) as vectors:
         stored = {key for (key,) in vectors.execute("SELECT id FROM vectors")}
@@ -200,7 +199,7 @@ def content(folder: Path, root: Path, embedder: Embedder) -> dict[str, Any]:
         "places": places,
         "outlines": outlines,
         "missing vectors": missing,
-        "lexical index": words,
+        "lexical index": vocabulary(folder / store.CATALOG),
         "chunks": chunks,
         "vectors": stored,
     }

@@ -1,6 +1,6 @@
 """Documents in one SQLite file, shared by processes; opened anew for each call, because calls are rare.
 
-The lexical index is FTS5 over the terms of `domain/tokens.py`, as it is for code.
+The lexical index is FTS5 over the terms of `domain/tokens.py`: a selection of documents is a part of the statement.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The read side of the catalog in SQLite; any number of threads and processes may read beside the one writer (WAL).
 
-The lexical index is FTS5 over terms that `domain/tokens.py` has made; it decides nothing about what a term is.
+The lexical index is read into memory as a whole and followed from there (`domain/lexicon.py`).
 """
 
 import json
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from impetus.adapters import sqlite_schema
-from impetus.adapters.sqlite_match import any_of
+from impetus.adapters import sqlite_lexicon, sqlite_schema
+from impetus.domain.lexicon import Lexicon
 from impetus.domain.ports import CatalogCounts, FileState, Placed, PlacedDefinition, PlacedFile, PlacedReference
 from impetus.domain.types import Chunk, Definition, Outline, Reference
 from impetus.errors import IndexCorrupt, IndexFailed, IndexReplaced
@@ -66,8 +66,7 @@ class _Known:
     """What a connection has looked up since the catalog last changed: the searches of one hour share much of it."""
 
     version: int = -1
-    chunks: int = 0
-    frequencies: dict[str, int] = field(default_factory=dict)  # term → chunks that hold it, 0 where none does
+    lexicon: Lexicon | None = None
     keys: dict[int, str] = field(default_factory=dict)  # number of a chunk → its id
     places: dict[str, list[Placed]] = field(default_factory=dict)  # under `roots`
     files: dict[int, list[PlacedFile]] = field(default_factory=dict)  # number of a blob → files under `roots`
@@ -85,10 +84,9 @@ class _Connection:
     def known(self) -> _Known:
         version: int = self.db.execute("PRAGMA data_version").fetchone()[0]
         if self._known.version != version:
-            chunks = self.db.execute("SELECT value FROM meta WHERE key = 'chunks'").fetchone()
-            self._known = _Known(version, int(chunks[0]) if chunks else 0)
+            self._known = _Known(version)
         if len(self._known.keys) > _KEPT_KEYS:
-            self._known.keys, self._known.frequencies = {}, {}
+            self._known.keys = {}
         return self._known
 
     def known_under(self, roots: Sequence[Path]) -> _Known:
@@ -112,6 +110,7 @@ class SqliteCatalogReader:
         self._free: list[_Connection] = []  # a stack
         self._used = 0
         self._closed = False
+        self._lexicon = Lexicon({})  # as one of the connections saw it last
 
     def close(self) -> None:
         """Waits for what is being asked: SQLite crashes the process when a connection is closed under a query."""
@@ -144,32 +143,23 @@ class SqliteCatalogReader:
             return []
         with self._connected() as connection:
             known = connection.known()
-            match = any_of(list(dict.fromkeys(terms)), known.chunks, self._frequencies(connection, known, terms))
-            # Not `ORDER BY rank`: FTS5 would sort every match, SQLite keeps the best `limit` of them.
-            rows = connection.db.execute(
-                "SELECT rowid, -bm25(lexicon) AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY score DESC LIMIT ?",
-                (match, limit),
-            ).fetchall()
-            unknown = [number for number, _ in rows if number not in known.keys]
+            found = self._lexicon_of(connection, known).search(terms, limit)
+            unknown = [number for number, _ in found if number not in known.keys]
             if unknown:
                 statement = "SELECT c.id, c.key FROM json_each(?) asked CROSS JOIN chunks c ON c.id = asked.value"
                 known.keys.update(connection.db.execute(statement, (json.dumps(unknown),)).fetchall())
             # A chunk may have been deleted between the two statements.
-            return [(known.keys[number], score) for number, score in rows if number in known.keys]
+            return [(known.keys[number], score) for number, score in found if number in known.keys]
 
     def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
         with self._connected() as connection:
-            known = connection.known()
-            frequencies = self._frequencies(connection, known, terms)
-            return known.chunks, {term: frequencies[term] for term in terms if frequencies[term]}
+            lexicon = self._lexicon_of(connection, connection.known())
+            return lexicon.chunks, lexicon.frequencies(terms)
 
-    def _frequencies(self, connection: _Connection, known: _Known, terms: Sequence[str]) -> dict[str, int]:
-        unknown = [term for term in terms if term not in known.frequencies]
-        if unknown:
-            known.frequencies.update(dict.fromkeys(unknown, 0))
-            statement = "SELECT v.term, v.doc FROM json_each(?) asked CROSS JOIN vocabulary v ON v.term = asked.value"
-            known.frequencies.update(connection.db.execute(statement, (json.dumps(unknown),)).fetchall())
-        return known.frequencies
+    def _lexicon_of(self, connection: _Connection, known: _Known) -> Lexicon:
+        if known.lexicon is None:
+            known.lexicon = self._lexicon = sqlite_lexicon.read(connection.db, self._lexicon)
+        return known.lexicon
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
         with self._connected() as connection:

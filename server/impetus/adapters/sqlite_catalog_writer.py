@@ -2,13 +2,13 @@
 
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from impetus.adapters import sqlite_graph, sqlite_schema
+from impetus.adapters import sqlite_graph, sqlite_lexicon, sqlite_schema
 from impetus.adapters.sqlite_catalog import chunk_ids, failures, marks, slices
+from impetus.domain import postings
 from impetus.domain.ports import Digest, FileState
 from impetus.domain.types import Definition
 
@@ -178,18 +178,23 @@ class SqliteCatalogWriter:
         for part in slices(list(found)):
             numbers.update(db.execute(f"SELECT key, id FROM chunks WHERE key IN ({marks(part)})", part).fetchall())
         fresh = [entry for key, entry in found.items() if key not in numbers]
-        numbered = [(number, chunk, terms) for number, (chunk, terms) in enumerate(fresh, self._next("chunks"))]
-        db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
-            [
-                (n, c.id, "\n".join(c.scope), c.signature, "\n".join(c.symbols), c.kind, zlib.compress(t.encode(), 1))
-                for n, c, t in numbered
-            ],
-        )
-        db.executemany("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", [(n, terms) for n, _, terms in numbered])
-        self._count_chunks(len(numbered))
-        numbers.update((chunk.id, number) for number, chunk, _ in numbered)
+        if fresh:
+            numbered = list(enumerate(fresh, self._next_chunk()))
+            came = postings.came((number, terms) for number, (_, terms) in numbered)
+            db.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+                [
+                    (number, c.id, "\n".join(c.scope), c.signature, "\n".join(c.symbols), c.kind, length)
+                    for (number, (c, _)), length in zip(numbered, came.lengths.tolist(), strict=True)
+                ],
+            )
+            sqlite_lexicon.append(db, came)
+            numbers.update((chunk.id, number) for number, (chunk, _) in numbered)
         return numbers
+
+    def _next_chunk(self) -> int:
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'").fetchone()
+        return row[0] + 1 if row else 1
 
     def _next(self, table: str) -> int:
         number: int = self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0]
@@ -221,40 +226,25 @@ class SqliteCatalogWriter:
             db.executemany("UPDATE blobs SET unused_since = ? WHERE id = ?", [(now, blob) for blob in left])
             db.executemany("UPDATE blobs SET unused_since = NULL WHERE id = ?", [(blob,) for blob in taken])
             if left:
-                self._unindex(f"indexed AND NOT {_IN_USE} AND {_HELD.format(marks(left))}", left)
+                self._set_indexed(False, f"indexed AND NOT {_IN_USE} AND {_HELD.format(marks(left))}", left)
             if taken:
-                self._index(f"NOT indexed AND {_HELD.format(marks(taken))}", taken)
+                self._set_indexed(True, f"NOT indexed AND {_HELD.format(marks(taken))}", taken)
 
-    def _index(self, condition: str, values: Sequence[int]) -> None:
-        rows = self._terms(condition, values)
-        self._db.executemany("INSERT INTO lexicon (rowid, terms) VALUES (?, ?)", rows)
-        self._set_indexed(True, rows)
-
-    def _unindex(self, condition: str, values: Sequence[int]) -> None:
-        rows = self._terms(condition, values)
-        self._db.executemany("INSERT INTO lexicon (lexicon, rowid, terms) VALUES ('delete', ?, ?)", rows)
-        self._set_indexed(False, rows)
-
-    def _terms(self, condition: str, values: Sequence[int]) -> list[tuple[int, str]]:
-        rows = self._db.execute(f"SELECT id, terms FROM chunks WHERE {condition}", values)
-        return [(number, zlib.decompress(terms).decode()) for number, terms in rows]
-
-    def _set_indexed(self, indexed: bool, rows: Sequence[tuple[int, str]]) -> None:
-        self._db.executemany("UPDATE chunks SET indexed = ? WHERE id = ?", [(indexed, number) for number, _ in rows])
-        self._count_chunks(len(rows) if indexed else -len(rows))
+    def _set_indexed(self, indexed: bool, condition: str, values: Sequence[int]) -> None:
+        statement = f"UPDATE chunks SET indexed = {indexed:d} WHERE {condition} RETURNING id, length"
+        turned = dict(self._db.execute(statement, values).fetchall())
+        if turned:
+            part = postings.returned(turned if indexed else dict.fromkeys(turned, 0))
+            sqlite_lexicon.append(self._db, part)
 
     def _delete_chunks(self, candidates: Set[int]) -> list[str]:
         """Delete those of `candidates` that no content holds any more; return their ids."""
         db, deleted = self._db, []
         for part in slices(list(candidates)):
             gone = f"id IN ({marks(part)}) AND NOT EXISTS (SELECT 1 FROM blob_chunks p WHERE p.chunk = chunks.id)"
-            self._unindex(f"indexed AND {gone}", part)
+            self._set_indexed(False, f"indexed AND {gone}", part)
             deleted += [key for (key,) in db.execute(f"DELETE FROM chunks WHERE {gone} RETURNING key", part)]
         return deleted
-
-    def _count_chunks(self, more: int) -> None:
-        """What the lexical index has, kept beside it: counting takes milliseconds, and every query needs the number."""
-        self._db.execute("UPDATE meta SET value = value + ? WHERE key = 'chunks'", (more,))
 
 
 def _span(d: Definition) -> tuple[str, str, int, int, int, int, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from impetus.errors import IndexCorrupt, IndexFailed
 
 #: Raised when the tables change; an older catalog is derived data and is simply built anew.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -34,14 +34,14 @@ CREATE TABLE files (
 CREATE INDEX files_by_blob ON files (blob);
 CREATE INDEX files_by_stem ON files (stem);
 CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given out twice: postings of a deleted chunk may still be there
     key TEXT NOT NULL UNIQUE,
     scope TEXT NOT NULL,                   -- names joined by a newline
     signature TEXT NOT NULL,
     symbols TEXT NOT NULL,                 -- names joined by a newline
     kind TEXT NOT NULL,
     indexed INTEGER NOT NULL,              -- whether `lexicon` has it: while a file has a content that holds it
-    terms BLOB NOT NULL                    -- zlib; what `lexicon` is given, and wants back on deletion
+    length INTEGER NOT NULL                -- in terms
 );
 CREATE TABLE blob_chunks (
     blob INTEGER NOT NULL,
@@ -87,8 +87,15 @@ CREATE TABLE uncounted (                   -- contents taken up or left by files
     blob INTEGER PRIMARY KEY,
     used INTEGER NOT NULL                  -- whether a file had it then
 );
-CREATE VIRTUAL TABLE lexicon USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);
+CREATE TABLE lexicon (                     -- see domain/postings.py; read into memory, searched there
+    part INTEGER PRIMARY KEY,
+    numbers BLOB NOT NULL,
+    lengths BLOB NOT NULL,
+    terms BLOB NOT NULL,
+    starts BLOB NOT NULL,
+    chunks BLOB NOT NULL,
+    uses BLOB NOT NULL
+);
 """
 
 
@@ -111,7 +118,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             remove(path)
             connection = _open(path, read_only)
             # In one transaction: the file is there with all that belongs to it, and each by itself would cost a write.
-            meta = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}'), ('chunks', '0');"
+            meta = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}');"
             connection.executescript(f"BEGIN; {SCHEMA} {meta} COMMIT;")
         return connection
     except sqlite3.OperationalError as error:

@@ -3,20 +3,18 @@
 Scores are made comparable: the same BM25 formula with the index's own statistics, the same embedder.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from impetus.domain.digest import chunk_text, digest
+from impetus.domain.lexicon import K1, B, rarity
 from impetus.domain.ports import Digest, Embedder, FileState, Placed, PlacedFile, Vectors
 from impetus.domain.secrets import mask
 from impetus.domain.types import Document
 from impetus.services.workspace import View
 
-#: FTS5's constants (sqlite.org/fts5.html, "The bm25() function").
-_K1, _B = 1.2, 0.75
 #: Terms of an average chunk; only the overlay's own lengths are measured against it.
 _AVERAGE_TERMS = 150.0
 _KEPT = 64
@@ -63,15 +61,14 @@ class Overlay:
 
 
 def bm25(terms: Sequence[str], chunk: Counter[str], total: int, frequencies: Mapping[str, int]) -> float:
-    """BM25 as FTS5 computes it, with the index's document frequencies."""
+    """BM25 as the lexical index computes it, with its document frequencies."""
     length = chunk.total()
     score = 0.0
     for term in terms:
         count = chunk[term]
         if count:
-            df = frequencies.get(term, 0)
-            idf = max(1e-6, math.log((total - df + 0.5) / (df + 0.5))) if total else 1.0
-            score += idf * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / _AVERAGE_TERMS))
+            gain = count * (K1 + 1) / (count + K1 * (1 - B + B * length / _AVERAGE_TERMS))
+            score += rarity(frequencies.get(term, 0), total) * gain
     return score
 
 
