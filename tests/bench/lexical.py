@@ -1,4 +1,4 @@
-"""The lexical engines that were compared: the catalog's postings, FTS5, FTS5 that scores some of the matches, tantivy.
+"""The lexical engines that were compared: the catalog's postings, FTS5, tantivy.
 
     python -m tests.bench.lexical --repos DIR --labels DIR --chunks 10000 100000
 
@@ -21,7 +21,6 @@ from tests.bench.figures import disk_mb, rss_mb, spread
 from impetus.adapters.disk import Disk
 from impetus.adapters.sqlite_catalog import SqliteCatalogReader
 from impetus.adapters.sqlite_catalog_writer import SqliteCatalogWriter
-from impetus.adapters.sqlite_match import any_of
 from impetus.config import IndexSettings
 from impetus.domain.digest import digest
 from impetus.domain.ports import Digest, FileState
@@ -72,7 +71,6 @@ def fts5(folder: Path, texts: Sequence[str]) -> sqlite3.Connection:
     db.executescript(
         "PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;"
         "CREATE VIRTUAL TABLE lexicon USING fts5(terms, content='', tokenize=\"unicode61 tokenchars '_'\");"
-        "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(lexicon, row);"
     )
     for first in range(0, len(texts), 1000):
         db.executemany(
@@ -82,30 +80,14 @@ def fts5(folder: Path, texts: Sequence[str]) -> sqlite3.Connection:
     return db
 
 
-def every_match(db: sqlite3.Connection) -> Search:
-    def search(terms: Sequence[str]) -> list[int]:
-        return _asked_for(db, " OR ".join(f'"{term}"' for term in terms))
-
-    return search
-
-
-def some_matches(db: sqlite3.Connection, chunks: int) -> Search:
-    """As documents are searched."""
-    known: dict[str, int] = {}
-
-    def search(terms: Sequence[str]) -> list[int]:
-        for term in terms:
-            if term not in known:
-                row = db.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone()
-                known[term] = row[0] if row else 0
-        return _asked_for(db, any_of(list(terms), chunks, known))
-
-    return search
-
-
-def _asked_for(db: sqlite3.Connection, match: str) -> list[int]:
+def matching(db: sqlite3.Connection) -> Search:
     statement = "SELECT rowid, -bm25(lexicon) AS score FROM lexicon WHERE lexicon MATCH ? ORDER BY score DESC LIMIT ?"
-    return [number for number, _ in db.execute(statement, (match, _LIMIT))]
+
+    def search(terms: Sequence[str]) -> list[int]:
+        match = " OR ".join(f'"{term}"' for term in terms)
+        return [number for number, _ in db.execute(statement, (match, _LIMIT))]
+
+    return search
 
 
 def tantivy_index(folder: Path, texts: Sequence[str]) -> Search | None:
@@ -144,10 +126,9 @@ def measure(texts: Sequence[str], queries: Sequence[Sequence[str]]) -> None:
         started, before = time.process_time(), rss_mb()
         other = fts5(folder, texts)
         _built("FTS5", started, before, disk_mb(folder / "fts5"))
-        exact = every_match(other)
+        exact = matching(other)
         expected = [exact(query) for query in queries]
-        _asked("FTS5, every match scored", exact, queries, expected)
-        _asked("FTS5, some of the matches", some_matches(other, len(texts)), queries, expected)
+        _asked("FTS5", exact, queries, expected)
         other.close()
         _asked("postings", catalog(reader), queries, expected)
         reader.close()

@@ -13,7 +13,6 @@ from typing import Any
 from impetus.adapters.document_schema import connection, transaction
 from impetus.adapters.document_vectors import DocumentVectors
 from impetus.adapters.sqlite_catalog import marks, slices
-from impetus.adapters.sqlite_match import any_of
 from impetus.domain.documents import (
     Collection,
     Found,
@@ -142,7 +141,7 @@ class SqliteDocumentStore:
                 f"SELECT term, doc FROM vocabulary WHERE term IN ({marks(terms)})", terms
             ).fetchall()
             where, values = _condition(selection)
-            lexical = _lexical(db, any_of(list(frequencies), total, frequencies), where, values, limit) if terms else {}
+            lexical = _lexical(db, list(frequencies), where, values, limit) if terms else {}
             allowed = {number for (number,) in db.execute(_passages_of(where), values)} if where else None
             dense = dict(self._vectors.nearest(db, vector, allowed, limit))
             found = tuple(_found(db, lexical, dense, where, values))
@@ -150,7 +149,10 @@ class SqliteDocumentStore:
         return Found(found, total, frequencies)
 
 
-def _lexical(db: sqlite3.Connection, match: str, where: str, values: Sequence[Any], limit: int) -> dict[int, float]:
+def _lexical(
+    db: sqlite3.Connection, terms: Sequence[str], where: str, values: Sequence[Any], limit: int
+) -> dict[int, float]:
+    match = " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
     # Without the plus SQLite would ask FTS5 once for each passage of the selection.
     among = f" AND +rowid IN ({_passages_of(where)})" if where else ""
     rows = db.execute(
