@@ -126,7 +126,6 @@ def same_word(word: str, asked: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=65_536)
 def _words(text: str) -> tuple[str, ...]:
     return tuple([part for part in parts(text) if len(part) > 1])
 

@@ -154,10 +154,11 @@ def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> list[float]
     distinct = sorted({score for score in scores if score > 0}, reverse=True)
     span = distinct[0] - floor if distinct else 0.0
     k, lead = rules.fusion_constant, rules.lead
-    said = {
-        score: (1 - lead) * (k + 1) / (k + 1 + rank) + lead * ((score - floor) / span if span > 0 else 1.0)
-        for rank, score in enumerate(distinct)
-    }
+    first = (1 - lead) * (k + 1)
+    if span > 0:
+        said = {score: first / (k + 1 + at) + lead * ((score - floor) / span) for at, score in enumerate(distinct)}
+    else:  # none, or one that is its own floor
+        said = dict.fromkeys(distinct, 1.0)
     return [said.get(score, 0.0) for score in scores]
 
 
@@ -266,11 +267,11 @@ def _best(pool: Sequence[Candidate], rules: Rules, overlap: Overlap, per_file: i
     A queue of passages by the most that each can still reach. Names cost time, so a passage is asked for its own only
     when it is at the head with all that they may add, and goes back with what they do; most are never asked.
     """
-    queue = [
-        (-candidate.score - candidate.weight * rules.names, _HOPED, placed.file.path, placed.chunk.start, number)
-        for number, candidate in enumerate(pool)
-        for placed in (candidate.placed,)
-    ]
+    queue = []
+    for number, candidate in enumerate(pool):
+        file, chunk = candidate.placed
+        most = rules.names if chunk.symbols else rules.names / 2  # the names around it count half
+        queue.append((-candidate.score - candidate.weight * most, _HOPED, file.path, chunk.start, number))
     heapify(queue)
     seen: dict[str, int] = defaultdict(int)
     kept: list[Candidate] = []
