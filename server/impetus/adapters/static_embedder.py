@@ -122,7 +122,9 @@ class StaticEmbedder:
         """Add the rows up; the n-th use of a word counts less than its first."""
         counts = Counter(sorted(rows))  # sorted: the same words give the same sum, to the last bit
         unique = np.fromiter(counts, np.intp, len(counts))
-        weights = self._scales.take(unique) * np.fromiter(counts.values(), np.float32) ** np.float32(self._damping)
+        weights = self._scales.take(unique)
+        if len(counts) < len(rows):
+            weights *= np.fromiter(counts.values(), np.float32, len(counts)) ** np.float32(self._damping)
         np.dot(weights, self._table.take(unique, axis=0).astype(np.float32), out=out)
 
 

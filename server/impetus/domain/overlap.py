@@ -52,6 +52,8 @@ class Overlap:
 
     def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
         """The best of the names that a passage defines, or half of the best of those around it."""
+        if not self._may_be_in("\n".join((*symbols, *scope)).lower()):
+            return 0.0
         shares = self._names
         own = max([shares[name] for name in symbols], default=0.0)
         return max(own, max([shares[name] for name in scope], default=0.0) / 2)
