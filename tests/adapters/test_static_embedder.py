@@ -63,6 +63,14 @@ def test_a_query_is_embedded_like_a_text(shipped: StaticEmbedder) -> None:
     np.testing.assert_array_equal(shipped.embed_query("retry with backoff"), shipped.embed(["retry with backoff"])[0])
 
 
+def test_the_order_of_words_does_not_matter_to_the_last_bit(shipped: StaticEmbedder) -> None:
+    there, back = (
+        shipped.embed_query("retry the connection pool retry"),
+        shipped.embed_query("retry pool connection the retry"),
+    )
+    assert there.tobytes() == back.tobytes()
+
+
 def test_a_text_has_the_same_vector_whatever_stands_beside_it(shipped: StaticEmbedder) -> None:
     alone = shipped.embed(["close the connection pool"])[0]
     among = shipped.embed(["x = 1", "close the connection pool", "unrelated words about fonts"])[1]

@@ -210,6 +210,7 @@ CANDIDATES = st.lists(
         lexical=st.integers(0, 9).map(float),
         dense=st.integers(0, 9).map(lambda n: n / 10),
         symbols=st.lists(NAMES, max_size=2).map(tuple),
+        scope=st.lists(NAMES, max_size=1).map(tuple),
         start=st.integers(0, 10_000),
         users=st.integers(0, 5),
     ),

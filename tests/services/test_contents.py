@@ -25,7 +25,7 @@ def test_read_once_while_unchanged(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(b"one")
     files = Counting()
     contents = Contents(files)
-    assert contents.read(tmp_path, "a.py") == contents.read(tmp_path, "a.py") == b"one"
+    assert contents.read(tmp_path, "a.py")[0] == contents.read(tmp_path, "a.py")[0] == b"one"
     assert files.reads == 1
 
 
@@ -36,7 +36,7 @@ def test_changed_and_deleted_files_are_seen(tmp_path: Path) -> None:
     contents.read(tmp_path, "a.py")
     path.write_bytes(b"two")
     os.utime(path, ns=(1, 1))
-    assert contents.read(tmp_path, "a.py") == b"two"
+    assert contents.read(tmp_path, "a.py") == (b"two", (3, 1))
     path.unlink()
     with pytest.raises(NotFound):
         contents.read(tmp_path, "a.py")

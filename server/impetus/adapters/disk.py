@@ -241,7 +241,8 @@ def _link_reason(real_root: str, path: str) -> str:
 def _lies_in(root: Path, place: str, descriptor: int) -> bool:
     """Whether the file that was opened at `place` is inside `root`, whatever folders on the way are links to."""
     try:
-        real = str(Path(f"/proc/self/fd/{descriptor}").readlink())  # one call; `realpath` asks for each folder
+        # One call, where `realpath` asks for each folder; a `Path` would cost more than the rest of a read.
+        real = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
     except OSError:
         real = os.path.realpath(place)
     return real == place or real.startswith(os.path.realpath(root).rstrip("/") + "/")

@@ -1,8 +1,8 @@
 """What a path says of its file: a test, an example, generated, a declaration. By the usual names, in any language."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _TESTS = {"test", "tests", "testing", "testdata", "spec", "specs", "__tests__", "__mocks__", "fixture", "fixtures"}
 _TESTS |= {"mock", "mocks", "e2e"}
@@ -20,8 +20,7 @@ _DECLARATION = (".d.ts", ".d.mts", ".d.cts", ".pyi")
 _INDEX = re.compile(r"__init__\.py|index\.[cm]?[jt]sx?|mod\.rs|lib\.rs|package-info\.java")
 
 
-@dataclass(frozen=True, slots=True)
-class KindOfPath:
+class KindOfPath(NamedTuple):
     test: bool
     example: bool  # also benchmarks, documentation, and what is kept for others' sake: vendored, legacy, compatibility
     generated: bool  # written by a program: build output, snapshots, minified and protocol code

@@ -44,17 +44,19 @@ class Overlap:
             self._by_beginning.setdefault(word[:_COMMON], []).append(word)
         self._named = query.paths
         self._asked = _Remembered(self._asked_by)
+        self._names = _Remembered(self._name)
 
     def name(self, name: str) -> float:
         """Share of the words of `name` that the query has."""
-        return self._share(_words(name))
+        return self._names[name]
 
     def names(self, symbols: tuple[str, ...], scope: tuple[str, ...]) -> float:
         """The best of the names that a passage defines, or half of the best of those around it."""
         if not self._may_be_in("\n".join((*symbols, *scope)).lower()):
             return 0.0
-        own, around = _names_words(symbols, scope)
-        return max(max(map(self._share, own), default=0.0), max(map(self._share, around), default=0.0) / 2)
+        shares = self._names
+        own = max([shares[name] for name in symbols], default=0.0)
+        return max(own, max([shares[name] for name in scope], default=0.0) / 2)
 
     def path(self, path: str) -> PathOverlap:
         lower = f"/{path.lower()}"
@@ -77,6 +79,9 @@ class Overlap:
                 for named in self._named
             ),
         )
+
+    def _name(self, name: str) -> float:
+        return self._share(_words(name)) if self._may_be_in(name.lower()) else 0.0
 
     def _may_be_in(self, lower: str) -> bool:
         """Whether a word of the query may begin in this text: most have none, and to take them apart costs more."""
@@ -123,17 +128,8 @@ def same_word(word: str, asked: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=65_536)
 def _words(text: str) -> tuple[str, ...]:
     return tuple([part for part in parts(text) if len(part) > 1])
-
-
-@lru_cache(maxsize=65_536)
-def _names_words(
-    symbols: tuple[str, ...], scope: tuple[str, ...]
-) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
-    """Words of each name."""
-    return tuple(map(_words, symbols)), tuple(map(_words, scope))
 
 
 @lru_cache(maxsize=16_384)

@@ -34,7 +34,7 @@ _QUESTION = """
 STOP_WORDS = frozenset(_QUESTION.split())
 
 _QUALIFIED = re.compile(r"[\w$@!?]+(?:(?:\.|::|->|#|/)[\w$!?]+)*(?:\(\))?")
-_IDENTIFIER = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]|\w_\w|^_\w|::|\w\.\w|\(\)")
+_IDENTIFIER = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]|\w_\w|(?<!\S)_\w|::|\w\.\w|\(\)")
 _PATH = re.compile(r"[\w@.+-]*(?:/[\w@.+-]+)+/?")
 _ERROR = re.compile(
     r"Traceback \(most recent|^\s*File \"[^\"]+\", line \d+|^\s+at .+[(:]|panicked at|Exception\b|\bError:|"
@@ -101,7 +101,7 @@ def parse(text: str) -> ParsedQuery:
         qualifiers=_first(q for p in pieces for q in p[:-1]),
         paths=_first(_posix(found) for found in _paths(text, kind)),
         frames=_first((_posix(path), int(line)) for path, line in _FRAME.findall(text)),
-        wants_tests=bool(_TESTS.search(text)),
+        wants_tests="test" in text.lower() and bool(_TESTS.search(text)),
         wants_examples=examples,
         wants_prose=examples or overview or bool(_PROJECT.search(text)),
         wants_overview=overview,
@@ -120,14 +120,14 @@ def _kind(text: str) -> Kind:
             return Kind.PATH
         if _QUALIFIED.fullmatch(text):
             return Kind.SYMBOL
-    if any(_IDENTIFIER.search(word) for word in text.split()):
+    if _IDENTIFIER.search(text):
         return Kind.MIXED
     return Kind.PROSE
 
 
 def _is_path(word: str) -> bool:
     """`a/b` and `utils.py` are paths, `Session.send` is not: only a known ending makes a file."""
-    return bool(_PATH.fullmatch(word)) or ("." in word and detect(word) != TEXT)
+    return ("/" in word and bool(_PATH.fullmatch(word))) or ("." in word and detect(word) != TEXT)
 
 
 def _posix(path: str) -> str:

@@ -8,11 +8,8 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from heapq import heapify, heappop, heappush
 from pathlib import PurePosixPath
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from impetus.domain.kinds_of_path import kind_of
 from impetus.domain.overlap import Overlap
@@ -74,6 +71,8 @@ BARE_RULES = Rules(**{rule: 1.0 if rule in FACTORS else 0.0 for rule in SWITCHES
 
 #: Of a passage that defines many names (constants, fields) so many are looked at.
 _NAMES = 8
+#: Steps of a passage in the queue of `_best`: scored with all that its names may add, with what they do, in its file.
+_HOPED, _NAMED, _SETTLED = range(3)
 #: A query of which no word is known is answered by meaning alone only from this cosine on; nonsense stays below.
 _LIKE = 0.35
 #: Languages of documentation and data.
@@ -93,13 +92,7 @@ class Candidate:
     nearness: float = 0.0  # 1: open in the editor or edited lately, 0.5: in the folder of such a file
     neural: float | None = None
     score: float = 0.0
-
-
-class _FileRules(NamedTuple):
-    """What the rules say of a file, the same for all its passages."""
-
-    boost: float
-    factor: float
+    weight: float = 0.0  # what a boost of 1 adds to the score
 
 
 def rank(
@@ -117,28 +110,8 @@ def rank(
     if not _answerable(query, pool, overlap):
         return []
     fuse(query, pool, rules)
-    top = max(candidate.score for candidate in pool) or 1.0
-    files = _files(query, pool, rules, overlap)
-    own = _own(query, rules)
-    doubt = rules.doubt
-    weights: list[float] = []
-    for candidate in pool:
-        placed, score = candidate.placed, candidate.score
-        boost, factor = files[placed.file.key]
-        if own is not None:
-            boost += own(placed)
-        weight = factor * (top * (1 - doubt) + score * doubt)
-        candidate.score = factor * score + weight * boost
-        weights.append(weight)
-    # Names cost time, so only passages that could still be among the best are asked for theirs.
-    least = _least(pool, rules, per_file, limit)
-    near: list[Candidate] = []
-    for candidate, weight in zip(pool, weights, strict=True):
-        if candidate.score + weight * rules.names >= least:
-            chunk = candidate.placed.chunk
-            candidate.score += weight * rules.names * overlap.names(chunk.symbols[:_NAMES], chunk.scope)
-            near.append(candidate)
-    return _diverse(near, rules, per_file, limit)
+    _boost(query, pool, rules, overlap)
+    return _best(pool, rules, overlap, per_file, limit)
 
 
 def _answerable(query: ParsedQuery, pool: Sequence[Candidate], overlap: Overlap) -> bool:
@@ -165,58 +138,63 @@ def fuse(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules) -> None:
     if coverage and rules.neural_share:
         known = [candidate.neural for candidate in pool if candidate.neural is not None]
         by_neural = _said(known, rules, floor=_last(known))
-        by_meaning[filled] += rules.neural_share * coverage * (by_neural - by_meaning[filled])
+        for place, said in zip(filled, by_neural, strict=True):
+            by_meaning[place] += rules.neural_share * coverage * (said - by_meaning[place])
         dense_share = min(1.0, dense_share + rules.neural_lift * coverage)
-    scores = (1 - dense_share) * by_words + dense_share * by_meaning
-    for candidate, score in zip(pool, scores.tolist(), strict=True):
-        candidate.score = score
+    for candidate, words, meaning in zip(pool, by_words, by_meaning, strict=True):
+        candidate.score = (1 - dense_share) * words + dense_share * meaning
 
 
 def _last(cosines: Sequence[float]) -> float:
-    return min((cosine for cosine in cosines if cosine > 0), default=0.0)
+    return min([cosine for cosine in cosines if cosine > 0], default=0.0)
 
 
-def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> NDArray[np.float64]:
+def _said(scores: Sequence[float], rules: Rules, *, floor: float) -> list[float]:
     """0 to 1 for each score. Equal scores share a rank: copies of a passage do not push each other down."""
-    distinct, places = np.unique(np.array(scores, np.float64), return_inverse=True)
+    distinct = sorted({score for score in scores if score > 0}, reverse=True)
+    span = distinct[0] - floor if distinct else 0.0
     k, lead = rules.fusion_constant, rules.lead
-    ranks_from_0 = np.arange(len(distinct) - 1, -1, -1)
-    span = distinct[-1] - floor
-    share = (distinct - floor) / span if span > 0 else 1.0
-    said = (1 - lead) * (k + 1) / (k + 1 + ranks_from_0) + lead * share
-    said[distinct <= 0] = 0.0
-    return np.asarray(said[places])
+    first = (1 - lead) * (k + 1)
+    if span > 0:
+        said = {score: first / (k + 1 + at) + lead * ((score - floor) / span) for at, score in enumerate(distinct)}
+    else:  # none, or one that is its own floor
+        said = dict.fromkeys(distinct, 1.0)
+    return [said.get(score, 0.0) for score in scores]
 
 
 # -- boosts ------------------------------------------------------------------------------------------------------------
 
 
-def _files(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap) -> dict[str, _FileRules]:
-    passages: dict[str, Candidate] = {}
-    sums: dict[str, float] = defaultdict(float)
+def _boost(query: ParsedQuery, pool: Sequence[Candidate], rules: Rules, overlap: Overlap) -> None:
+    """Everything but names, added to the fused scores; `weight` is left for them."""
+    files: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in pool:
-        key = candidate.placed.file.key
-        passages[key] = candidate
-        sums[key] += candidate.score
-    best = max(sums.values()) or 1.0
-    most_used = math.log1p(max([passage.placed.file.users for passage in passages.values()])) or 1.0
-    files: dict[str, _FileRules] = {}
-    for key, passage in passages.items():
-        file = passage.placed.file
+        files[candidate.placed.file.key].append(candidate)
+    top = max([candidate.score for candidate in pool]) or 1.0
+    sums = [sum([passage.score for passage in passages]) for passages in files.values()]
+    best = max(sums) or 1.0
+    most_used = math.log1p(max([passages[0].placed.file.users for passages in files.values()])) or 1.0
+    own = _own(query, rules)
+    granted, doubt = top * (1 - rules.doubt), rules.doubt
+    for passages, total in zip(files.values(), sums, strict=True):
+        file = passages[0].placed.file
         path = overlap.path(file.path)
-        boost = (
+        shared = (
             rules.stem * path.stem
             + rules.folder * path.folder
             + rules.path * path.asked
             + rules.named * path.named
             # A file of which many passages match is more likely the place.
-            + rules.coherence * sums[key] / best
+            + rules.coherence * total / best
             + rules.popularity * math.log1p(file.users) / most_used
-            + rules.nearness * passage.nearness
+            + rules.nearness * passages[0].nearness
         )
         # Who names a file means it, whatever it is.
-        files[key] = _FileRules(boost, 1.0 if path.named else _factor(query, file, rules))
-    return files
+        factor = 1.0 if path.named else _factor(query, file, rules)
+        for passage in passages:
+            boost = shared + own(passage.placed) if own is not None else shared
+            passage.weight = factor * (granted + passage.score * doubt)
+            passage.score = factor * passage.score + passage.weight * boost
 
 
 def _own(query: ParsedQuery, rules: Rules) -> Callable[[Placed], float] | None:
@@ -235,19 +213,6 @@ def _own(query: ParsedQuery, rules: Rules) -> Callable[[Placed], float] | None:
         return total
 
     return boost
-
-
-def _least(pool: Sequence[Candidate], rules: Rules, per_file: int, limit: int) -> float:
-    """A score that the `limit`-th result reaches for sure, whatever the names of passages add."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for candidate in pool:
-        found[candidate.placed.file.key].append(candidate.score)
-    sure: list[float] = []
-    for scores in found.values():
-        scores.sort(reverse=True)
-        sure += [score * rules.repeat**place for place, score in enumerate(scores[:per_file])]
-    sure.sort(reverse=True)
-    return sure[limit - 1] if len(sure) >= limit else 0.0
 
 
 def _defines(query: ParsedQuery, placed: Placed) -> float:
@@ -296,21 +261,39 @@ def _factor(query: ParsedQuery, file: PlacedFile, rules: Rules) -> float:
     return factor
 
 
-def _diverse(pool: list[Candidate], rules: Rules, per_file: int, limit: int) -> list[Candidate]:
-    """Each further passage of a file counts less, at most `per_file` are kept, and nothing far below the best."""
-    best = max(candidate.score for candidate in pool)
-    if best <= 0:
-        return []
+def _best(pool: Sequence[Candidate], rules: Rules, overlap: Overlap, per_file: int, limit: int) -> list[Candidate]:
+    """Each further passage of a file counts less, at most `per_file` are kept, and nothing far below the best.
+
+    A queue of passages by the most that each can still reach. Names cost time, so a passage is asked for its own only
+    when it is at the head with all that they may add, and goes back with what they do; most are never asked.
+    """
+    queue = []
+    for number, candidate in enumerate(pool):
+        file, chunk = candidate.placed
+        most = rules.names if chunk.symbols else rules.names / 2  # the names around it count half
+        queue.append((-candidate.score - candidate.weight * most, _HOPED, file.path, chunk.start, number))
+    heapify(queue)
     seen: dict[str, int] = defaultdict(int)
     kept: list[Candidate] = []
-    for candidate in sorted(pool, key=lambda c: (-c.score, c.placed.path, c.placed.chunk.start)):
-        key = candidate.placed.file.key
-        count = seen[key]
+    while queue and len(kept) < limit:
+        _, step, path, start, number = heappop(queue)
+        candidate = pool[number]
+        file, chunk = candidate.placed
+        if step == _SETTLED:
+            kept.append(candidate)
+            continue
+        count = seen[file.key]
         if count >= per_file:
             continue
-        seen[key] = count + 1
-        candidate.score *= rules.repeat**count / best
-        if candidate.score >= rules.floor:
-            kept.append(candidate)
-    kept.sort(key=lambda c: -c.score)
-    return kept[:limit]
+        if step == _HOPED:
+            candidate.score += candidate.weight * rules.names * overlap.names(chunk.symbols[:_NAMES], chunk.scope)
+        else:
+            seen[file.key] = count + 1
+            candidate.score *= rules.repeat**count
+        heappush(queue, (-candidate.score, step + 1, path, start, number))
+    best = kept[0].score if kept else 0.0
+    if best <= 0:
+        return []
+    for candidate in kept:
+        candidate.score /= best
+    return [candidate for candidate in kept if candidate.score >= rules.floor]

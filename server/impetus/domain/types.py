@@ -68,7 +68,7 @@ class Chunk(NamedTuple):
     @property
     def header(self) -> str:
         """`Outer.Inner` and the signature, one per line; empty at the top level."""
-        return "\n".join(part for part in (".".join(self.scope), self.signature) if part)
+        return "\n".join(filter(None, (".".join(self.scope), self.signature)))
 
 
 @dataclass(frozen=True, slots=True)

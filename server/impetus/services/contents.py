@@ -21,19 +21,19 @@ class Contents:
         self._size = 0
         self._lock = threading.Lock()
 
-    def read(self, root: Path, path: str) -> bytes:
-        """Raises NotFound when the file is gone or unreadable."""
+    def read(self, root: Path, path: str) -> tuple[bytes, tuple[int, int] | None]:
+        """The bytes, with their size and modification time. Raises NotFound when the file is gone or unreadable."""
         key = f"{root}/{path}"
         state = self._files.stat(root, path)
         with self._lock:
             known = self._kept.get(key)
             if known is not None and known[0] == state:
                 self._kept.move_to_end(key)
-                return known[1]
+                return known[1], state
         data = self._files.read(root, path)
         if state is not None:
             self._keep(key, state, data)
-        return data
+        return data, state
 
     def _keep(self, key: str, state: tuple[int, int], data: bytes) -> None:
         with self._lock:

@@ -242,48 +242,36 @@ class Retriever:
         return hits, stale
 
     def _hit(self, candidate: Candidate, view: View) -> Hit | None:
-        placed = candidate.placed
-        document = view.document(placed.root, placed.path)
+        file, expected = candidate.placed
+        document = view.document(file.root, file.path)
+        chunk: Chunk | None
         if document is not None and document.dirty:
             data = mask(document.text).encode("utf-8", "replace")
-            chunk = passages.locate(placed.chunk, placed.state.blob, data, placed.language)
+            chunk = passages.locate(expected, file.state.blob, data, file.language)
         else:
             try:
-                data = self._contents.read(placed.root, placed.path)
+                data, state = self._contents.read(file.root, file.path)
             except NotFound:
                 return None
-            chunk, data = self._standing(placed, data)
+            chunk, data = _standing(candidate.placed, data, state == (file.state.size, file.state.mtime_ns))
         if chunk is None:
             return None
         return Hit(
-            placed.root,
-            placed.path,
+            file.root,
+            file.path,
             chunk.start_line,
             chunk.end_line,
             candidate.score,
             passages.lines(data, chunk),
-            placed.language,
+            file.language,
             passages.symbol(chunk),
             chunk.kind,
         )
 
-    def _standing(self, placed: Placed, data: bytes) -> tuple[Chunk | None, bytes]:
-        """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked."""
-        expected, state = placed.chunk, placed.state
-        unchanged = self._files.stat(placed.root, placed.path) == (state.size, state.mtime_ns)
-        if passages.is_verbatim(expected, data, placed.language) and (
-            unchanged or data.count(b"\n", 0, expected.start) + 1 == expected.start_line
-        ):
-            return expected, data
-        if unchanged:
-            return expected, _masked_around(data, expected)
-        chunk = passages.locate(placed.chunk, placed.state.blob, mask_bytes(data), placed.language)
-        return chunk, _masked_around(data, chunk) if chunk else data
-
     def _line(self, view: View, root: Path, path: str, number: int) -> str | None:
         document = view.document(root, path)
         try:
-            text = document.text if document else self._contents.read(root, path).decode("utf-8", "replace")
+            text = document.text if document else self._contents.read(root, path)[0].decode("utf-8", "replace")
         except NotFound:
             return None
         lines = text.split("\n")
@@ -314,6 +302,19 @@ def _overlaps(placed: Placed, code: Hit) -> bool:
     chunk = placed.chunk
     same_file = (placed.root, placed.path) == (code.root, code.path)
     return same_file and chunk.start_line <= code.end_line and code.start_line <= chunk.end_line
+
+
+def _standing(placed: Placed, data: bytes, unchanged: bool) -> tuple[Chunk | None, bytes]:
+    """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked."""
+    file, expected = placed
+    if passages.is_verbatim(expected, data, file.language) and (
+        unchanged or data.count(b"\n", 0, expected.start) + 1 == expected.start_line
+    ):
+        return expected, data
+    if unchanged:
+        return expected, _masked_around(data, expected)
+    chunk = passages.locate(expected, file.state.blob, mask_bytes(data), file.language)
+    return chunk, _masked_around(data, chunk) if chunk else data
 
 
 def _masked_around(data: bytes, chunk: Chunk) -> bytes:
