@@ -253,7 +253,7 @@ class Retriever:
                 data, state = self._contents.read(file.root, file.path)
             except NotFound:
                 return None
-            chunk, data = _standing(candidate.placed, data, state == (file.state.size, file.state.mtime_ns))
+            chunk, data = self._standing(candidate.placed, data, state)
         if chunk is None:
             return None
         return Hit(
@@ -267,6 +267,22 @@ class Retriever:
             passages.symbol(chunk),
             chunk.kind,
         )
+
+    def _standing(self, placed: Placed, data: bytes, state: tuple[int, int] | None) -> tuple[Chunk | None, bytes]:
+        """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked.
+
+        `state` is the file's size and modification time before `data` was read.
+        """
+        file, expected = placed
+        recorded = (file.state.size, file.state.mtime_ns)
+        if passages.is_verbatim(expected, data, file.language) and (
+            state == recorded or data.count(b"\n", 0, expected.start) + 1 == expected.start_line
+        ):
+            return expected, data
+        if state == recorded == self._files.stat(file.root, file.path):  # a masked secret; else it changed just now
+            return expected, _masked_around(data, expected)
+        chunk = passages.locate(expected, file.state.blob, mask_bytes(data), file.language)
+        return chunk, _masked_around(data, chunk) if chunk else data
 
     def _line(self, view: View, root: Path, path: str, number: int) -> str | None:
         document = view.document(root, path)
@@ -302,19 +318,6 @@ def _overlaps(placed: Placed, code: Hit) -> bool:
     chunk = placed.chunk
     same_file = (placed.root, placed.path) == (code.root, code.path)
     return same_file and chunk.start_line <= code.end_line and code.start_line <= chunk.end_line
-
-
-def _standing(placed: Placed, data: bytes, unchanged: bool) -> tuple[Chunk | None, bytes]:
-    """Where the chunk stands in a file as it is on disk, and the text to show of it, secrets masked."""
-    file, expected = placed
-    if passages.is_verbatim(expected, data, file.language) and (
-        unchanged or data.count(b"\n", 0, expected.start) + 1 == expected.start_line
-    ):
-        return expected, data
-    if unchanged:
-        return expected, _masked_around(data, expected)
-    chunk = passages.locate(expected, file.state.blob, mask_bytes(data), file.language)
-    return chunk, _masked_around(data, chunk) if chunk else data
 
 
 def _masked_around(data: bytes, chunk: Chunk) -> bytes:
