@@ -5,6 +5,7 @@ of the time of a token and of a chunk of a prompt (docs/performance.md).
 """
 
 import sys
+from functools import lru_cache
 from typing import Any
 
 import mlx.core as mx
@@ -59,15 +60,21 @@ class _Rope(nn.RoPE):  # type: ignore[misc]
             return given
         numbers: Floats = np.asarray(x)
         half = self.dims // 2
-        places = np.asarray(offset).reshape(-1, 1, 1, 1) + np.arange(x.shape[-2])[:, None]
-        angles = (places * self.scale * self.base ** (-np.arange(half) / half)).astype(np.float32)
-        sine, cosine = np.sin(angles), np.cos(angles)
+        sine, cosine = _turns(half, self.base, self.scale, np.asarray(offset, np.int64).tobytes(), x.shape[-2])
         low, high = numbers[..., :half], numbers[..., half : self.dims]
         out = np.empty(numbers.shape, np.float32)
         out[..., :half] = low * cosine - high * sine
         out[..., half : self.dims] = low * sine + high * cosine
         out[..., self.dims :] = numbers[..., self.dims :]
         return mx.array(out)
+
+
+@lru_cache(maxsize=2)
+def _turns(half: int, base: float, scale: float, offsets: bytes, tokens: int) -> tuple[Floats, Floats]:
+    """Sines and cosines of the angles that places turn by; every layer of a step asks for the same."""
+    places = np.frombuffer(offsets, np.int64).reshape(-1, 1, 1, 1) + np.arange(tokens)[:, None]
+    angles = (places * scale * base ** (-np.arange(half) / half)).astype(np.float32)
+    return np.sin(angles), np.cos(angles)
 
 
 def swiglu(gate: mx.array, x: mx.array) -> mx.array:
