@@ -27,6 +27,7 @@ def use(network: Any) -> None:
             _turn(module)
         elif type(module) is nn.Embedding:
             module.__class__ = _Embedding
+    mx.clear_cache()  # the room of the weights as they lay before
 
 
 def used_by(network: Any) -> bool:
