@@ -10,7 +10,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from impetus.adapters import mlx_rows
+from impetus.adapters import mlx_products
 from impetus.adapters.mlx_prefixes import Layers, nbytes
 from impetus.adapters.mlx_sampler import Draw, Drawn, draw
 from impetus.adapters.mlx_sequence import Sequence
@@ -24,7 +24,7 @@ class Batch:
 
     def __init__(self, network: Any) -> None:
         self._network = network
-        self._at_once = mlx_rows.used_by(network)
+        self._at_once = mlx_products.used_by(network)
         self.rows: list[Sequence] = []
         self.runs = 0  # of the network
         self._layers: Layers = []  # a single row's own caches, merged ones of several rows
@@ -95,7 +95,7 @@ class Batch:
         return drawn
 
     def _may_run_ahead(self) -> bool:
-        if self._at_once and len(self.rows) <= mlx_rows.MOST_ROWS:
+        if self._at_once:
             return False  # the tokens would wait until the next ones are there
         return not all(sequence.last for sequence in self.rows) and not any(
             sequence.sampler.grammar for sequence in self.rows

@@ -72,9 +72,10 @@ def load_network(folder: Path, config: dict[str, Any], *, adapter: Path | None =
             lora.apply(model, adapter)
         _evaluate(model, one_by_one=on_cpu)
         if on_cpu:
-            from impetus.adapters import mlx_rows
+            from impetus.adapters import mlx_kernels, mlx_products
 
-            mlx_rows.use(model)
+            mlx_kernels.use(model)
+            mlx_products.use(model)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ModelError(
             f"The model in {adapter or folder} cannot be loaded: {_first_line(error)}; fetch it again or choose another"

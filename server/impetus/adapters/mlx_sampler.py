@@ -13,6 +13,7 @@ import mlx.core as mx
 from mlx_lm.sample_utils import apply_min_p, apply_top_k, apply_top_p
 
 from impetus.adapters.mlx_grammar import Grammar
+from impetus.adapters.mlx_kernels import logsumexp
 from impetus.domain.types import Sampling
 
 #: How many tokens of the prompt the repetition penalty looks back at.
@@ -88,7 +89,7 @@ class Sampler:
         settings = self._sampling
         if settings.temperature <= 0:
             return mx.argmax(logits, axis=-1)
-        scores = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        scores = logits - logsumexp(logits)
         if 0 < settings.top_p < 1:
             scores = apply_top_p(scores, settings.top_p)
         if settings.min_p > 0:
@@ -126,7 +127,7 @@ def draw(logits: Any, samplers: Sequence[Sampler]) -> Drawn:
         tokens: Any = mx.argmax(logits, axis=-1)
     else:
         tokens = mx.concatenate([sampler.draw(logits[row : row + 1]) for row, sampler in enumerate(samplers)])
-    total: Any = mx.logsumexp(logits, axis=-1)
+    total = logsumexp(logits)[:, 0]
     logprobs = mx.take_along_axis(logits, tokens[:, None], axis=-1)[:, 0] - total
     likely = [
         _likely(logits[row] - total[row], sampler.alternatives) if sampler.alternatives else None

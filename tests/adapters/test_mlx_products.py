@@ -5,7 +5,7 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 
-from impetus.adapters import mlx_rows
+from impetus.adapters import mlx_products
 
 
 class Network(nn.Module):
@@ -31,8 +31,8 @@ def network(request: pytest.FixtureRequest) -> Network:
 def test_the_numbers_are_those_of_mlx(network: Network, shape: tuple[int, int]) -> None:
     tokens = mx.array(np.arange(shape[0] * shape[1]).reshape(shape))
     expected = np.asarray(network(tokens))
-    mlx_rows.use(network)
-    assert mlx_rows.used_by(network)
+    mlx_products.use(network)
+    assert mlx_products.used_by(network)
     found = np.asarray(network(tokens))
     assert found.shape == (*shape, 50)
     assert found == pytest.approx(expected, abs=1e-4)
@@ -41,11 +41,11 @@ def test_the_numbers_are_those_of_mlx(network: Network, shape: tuple[int, int]) 
 def test_a_row_whose_numbers_lie_apart_in_memory_is_read_right(network: Network) -> None:
     row = mx.arange(32, dtype=mx.float32)[None, ::2]
     expected = np.asarray(network.layer(row))
-    mlx_rows.use(network)
+    mlx_products.use(network)
     assert np.asarray(network.layer(row)) == pytest.approx(expected, abs=1e-3)
 
 
 def test_layers_that_are_already_of_another_kind_are_left_alone() -> None:
     network = nn.Sequential(nn.QuantizedLinear(64, 64), nn.ReLU())
-    mlx_rows.use(network)
-    assert not mlx_rows.used_by(network)
+    mlx_products.use(network)
+    assert not mlx_products.used_by(network)
