@@ -68,7 +68,8 @@ def count_users(db: sqlite3.Connection) -> None:
     if turned:
         left = [blob for blob, used in turned if used]
         taken = [blob for blob, used in turned if not used]
-        affected = _affected(db, left, taken) if len(turned) <= _FEW else None
+        begun = db.execute("SELECT EXISTS (SELECT 1 FROM popularity)").fetchone()[0]
+        affected = _affected(db, left, taken) if begun and len(turned) <= _FEW else None
         if affected is None:
             db.execute("DELETE FROM popularity")
             db.execute(_COUNT_ALL)
