@@ -66,7 +66,7 @@ class _Known:
     """What a connection has looked up since the catalog last changed: the searches of one hour share much of it."""
 
     version: int = -1
-    lexicon: Lexicon | None = None
+    followed: bool = False  # whether the lexical index is of this version, or later
     keys: dict[int, str] = field(default_factory=dict)  # number of a chunk → its id
     places: dict[str, list[Placed]] = field(default_factory=dict)  # under `roots`
     files: dict[int, list[PlacedFile]] = field(default_factory=dict)  # number of a blob → files under `roots`
@@ -110,7 +110,7 @@ class SqliteCatalogReader:
         self._free: list[_Connection] = []  # a stack
         self._used = 0
         self._closed = False
-        self._lexicon = Lexicon({})  # as one of the connections saw it last
+        self._lexicon = Lexicon({})  # for all connections: one that is not used must not keep an old one
 
     def close(self) -> None:
         """Waits for what is being asked: SQLite crashes the process when a connection is closed under a query."""
@@ -142,8 +142,8 @@ class SqliteCatalogReader:
         if not terms:
             return []
         with self._connected() as connection:
+            found = self._followed(connection).search(terms, limit)
             known = connection.known()
-            found = self._lexicon_of(connection, known).search(terms, limit)
             unknown = [number for number, _ in found if number not in known.keys]
             if unknown:
                 statement = "SELECT c.id, c.key FROM json_each(?) asked CROSS JOIN chunks c ON c.id = asked.value"
@@ -153,13 +153,15 @@ class SqliteCatalogReader:
 
     def document_frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
         with self._connected() as connection:
-            lexicon = self._lexicon_of(connection, connection.known())
+            lexicon = self._followed(connection)
             return lexicon.chunks, lexicon.frequencies(terms)
 
-    def _lexicon_of(self, connection: _Connection, known: _Known) -> Lexicon:
-        if known.lexicon is None:
-            known.lexicon = self._lexicon = sqlite_lexicon.read(connection.db, self._lexicon)
-        return known.lexicon
+    def _followed(self, connection: _Connection) -> Lexicon:
+        known = connection.known()
+        if not known.followed:
+            self._lexicon = sqlite_lexicon.read(connection.db, self._lexicon)
+            known.followed = True
+        return self._lexicon
 
     def placed(self, chunk_ids: Sequence[str], roots: Sequence[Path]) -> list[Placed]:
         with self._connected() as connection:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from impetus.errors import IndexCorrupt
 
 _ARRAYS = {"numbers": "<i4", "lengths": "<i4", "terms": "<u8", "starts": "<i4", "chunks": "<i4", "uses": "u1"}
 _COLUMNS = ", ".join(_ARRAYS)
+#: Postings of parts that were read or merged from which on the pages are let go.
+_LARGE = 20_000
 
 
 def append(db: sqlite3.Connection, part: Postings) -> None:
@@ -25,6 +28,7 @@ def append(db: sqlite3.Connection, part: Postings) -> None:
         _insert(db, merge(parts, _deleted(db, parts), first=run == len(rows)))
         # After the insertion: the number of a part is never given out twice, readers know parts by it.
         db.executemany("DELETE FROM lexicon WHERE part = ?", [(number,) for number in old])
+        _let_go(db, parts)
 
 
 def read(db: sqlite3.Connection, known: Lexicon) -> Lexicon:
@@ -34,9 +38,11 @@ def read(db: sqlite3.Connection, known: Lexicon) -> Lexicon:
         numbers = [number for (number,) in db.execute("SELECT part FROM lexicon ORDER BY part")]
         if numbers == list(known.parts):
             return known
-        return Lexicon({number: known.parts.get(number) or _load(db, number) for number in numbers})
+        parts = {number: known.parts.get(number) or _load(db, number) for number in numbers}
     finally:
         db.execute("COMMIT")
+    _let_go(db, [part for number, part in parts.items() if number not in known.parts])
+    return Lexicon(parts)
 
 
 def _insert(db: sqlite3.Connection, part: Postings) -> None:
@@ -53,6 +59,12 @@ def _load(db: sqlite3.Connection, number: int) -> Postings:
     if not sound(part):
         raise IndexCorrupt("The lexical index is damaged and has to be built anew")
     return part
+
+
+def _let_go(db: sqlite3.Connection, read: Iterable[Postings]) -> None:
+    """SQLite keeps the pages of what it reads, and a large part would take the whole room of the connection."""
+    if sum(part.size for part in read) > _LARGE:
+        db.execute("PRAGMA shrink_memory")
 
 
 def _deleted(db: sqlite3.Connection, parts: list[Postings]) -> set[int]:

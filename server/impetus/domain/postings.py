@@ -5,7 +5,7 @@ left. Nothing in a part ever changes; neighboring parts are merged, so that ther
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 
 #: So many parts of like size become one: a query looks into each.
 _MERGED = 4
+#: Postings that are merged at once: places in memory take 8 bytes each, and what is asked for once stays reserved.
+_BLOCK = 50_000
 #: Parts are of like size when one has at most so many times what came after it.
 _LIKE = 2
+
+_NO_CHUNKS, _NO_USES = np.zeros(0, np.int32), np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +48,7 @@ class Postings:
         return int(self.numbers[-1]) if len(self.numbers) else 0
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def key_of(term: str) -> int:
     """64 bits of the term's hash: two terms of a project with one key are not to be expected."""
     return int.from_bytes(blake2b(term.encode("utf-8", "replace"), digest_size=8).digest(), "little")
@@ -94,8 +98,8 @@ def returned(lengths: Mapping[int, int]) -> Postings:
         np.array([lengths[number] for number in numbers], np.int32),
         np.zeros(0, np.uint64),
         np.zeros(1, np.int32),
-        np.zeros(0, np.int32),
-        np.zeros(0, np.uint8),
+        _NO_CHUNKS,
+        _NO_USES,
     )
 
 
@@ -129,19 +133,31 @@ def merge(parts: Sequence[Postings], deleted: Set[int], *, first: bool) -> Posti
     before = np.cumsum([0, *(len(part.chunks) for part in parts)])[:-1]
     begins = np.concatenate([part.starts[:-1] + start for part, start in zip(parts, before, strict=True)])
     order = np.argsort(terms, kind="stable")  # parts are sorted: this merges runs
-    taken = _ranges(begins[order], counts[order])
-    chunks = np.concatenate([part.chunks for part in parts])[taken]
-    uses = np.concatenate([part.uses for part in parts])[taken]
-    terms, counts = terms[order], counts[order]
+    terms, counts, begins = terms[order], counts[order], begins[order]
+    all_chunks = np.concatenate([part.chunks for part in parts])
+    all_uses = np.concatenate([part.uses for part in parts])
+    chunks, uses = [], []
+    for block in _blocks(counts):
+        taken = _ranges(begins[block], counts[block])
+        found, used = all_chunks[taken], all_uses[taken]
+        if deleted:
+            kept = ~gone[found]
+            found, used = found[kept], used[kept]
+            counts[block] = np.add.reduceat(kept, np.cumsum(counts[block]) - counts[block], dtype=counts.dtype)
+        chunks.append(found)
+        uses.append(used)
     new = np.ones(len(terms), bool)
     new[1:] = terms[1:] != terms[:-1]
-    of_term = np.repeat(np.cumsum(new) - 1, counts)
-    if deleted:
-        kept = ~gone[chunks]
-        chunks, uses, of_term = chunks[kept], uses[kept], of_term[kept]
-    totals = np.bincount(of_term, minlength=np.count_nonzero(new))
+    totals = np.add.reduceat(counts, np.flatnonzero(new)) if len(terms) else counts
     held = totals > 0
-    return Postings(numbers, lengths[numbers], terms[new][held], _starts(totals[held]), chunks, uses)
+    return Postings(
+        numbers,
+        lengths[numbers],
+        terms[new][held],
+        _starts(totals[held]),
+        np.concatenate([*chunks, _NO_CHUNKS]),
+        np.concatenate([*uses, _NO_USES]),
+    )
 
 
 def sound(part: Postings) -> bool:
@@ -156,6 +172,16 @@ def sound(part: Postings) -> bool:
 
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+
+def _blocks(counts: NDArray[np.int32]) -> Iterator[slice]:
+    """Runs of `counts` that add up to `_BLOCK` at most, or of one."""
+    ends = np.cumsum(counts)
+    first = 0
+    while first < len(counts):
+        last = int(np.searchsorted(ends, ends[first] - counts[first] + _BLOCK, side="right"))
+        yield slice(first, max(last, first + 1))
+        first = max(last, first + 1)
 
 
 def _ranges(begins: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
