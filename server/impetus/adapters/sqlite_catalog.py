@@ -110,6 +110,7 @@ class SqliteCatalogReader:
         self._free: list[_Connection] = []  # a stack
         self._used = 0
         self._closed = False
+        self._following = threading.Lock()
         self._lexicon = Lexicon({})  # for all connections: one that is not used must not keep an old one
 
     def close(self) -> None:
@@ -159,7 +160,8 @@ class SqliteCatalogReader:
     def _followed(self, connection: _Connection) -> Lexicon:
         known = connection.known()
         if not known.followed:
-            self._lexicon = sqlite_lexicon.read(connection.db, self._lexicon)
+            with self._following:  # one after the other: what was read earlier must not take the place of what is newer
+                self._lexicon = sqlite_lexicon.read(connection.db, self._lexicon)
             known.followed = True
         return self._lexicon
 
