@@ -13,7 +13,7 @@ from impetus.errors import IndexCorrupt
 _ARRAYS = {"numbers": "<i4", "lengths": "<i4", "terms": "<u8", "starts": "<i4", "chunks": "<i4", "uses": "u1"}
 _COLUMNS = ", ".join(_ARRAYS)
 #: Postings of parts that were read or merged from which on the pages are let go.
-_LARGE = 20_000
+_LARGE = 2_000
 
 
 def append(db: sqlite3.Connection, part: Postings) -> None:
@@ -62,7 +62,7 @@ def _load(db: sqlite3.Connection, number: int) -> Postings:
 
 
 def _let_go(db: sqlite3.Connection, read: Iterable[Postings]) -> None:
-    """SQLite keeps the pages of what it reads, and a large part would take the whole room of the connection."""
+    """SQLite keeps the pages of what it reads, and parts would take the whole room of a connection in the end."""
     if sum(part.size for part in read) > _LARGE:
         db.execute("PRAGMA shrink_memory")
 
