@@ -1,5 +1,6 @@
 """Postings and BM25 over them, against the formula written out, and against an index made at once."""
 
+import gc
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -104,6 +105,16 @@ def test_a_term_that_stands_there_more_than_255_times_counts_as_often_as_fits() 
     assert part.uses.tolist() == [255, 1]
     assert part.lengths.tolist() == [300, 1]
     assert part.terms.tolist() == [key_of("often")]
+
+
+def test_a_part_leaves_nothing_to_the_collector_which_comes_seldom() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        came([(1, "alpha beta"), (2, "beta")])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_nothing_is_found_in_nothing() -> None:

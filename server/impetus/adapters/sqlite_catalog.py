@@ -120,6 +120,7 @@ class SqliteCatalogReader:
             self._changed.wait_for(lambda: self._used == 0)
             while self._free:
                 self._free.pop().db.close()
+            self._lexicon = Lexicon({})  # whoever still holds this reader holds no index
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:

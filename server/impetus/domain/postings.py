@@ -74,6 +74,7 @@ def came(texts: Iterable[tuple[int, str]]) -> Postings:
         numbers.append(number)
         lengths.append(counts.total())
         distinct.append(len(counts))
+    rows.default_factory = None  # else it and its method would hold each other until the collector comes
     keys = keys_of(list(rows))
     order = np.argsort(keys)
     places = np.empty(len(rows), np.int32)
